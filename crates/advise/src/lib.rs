@@ -1,0 +1,1 @@
+//! Crate `advise` of sureline.

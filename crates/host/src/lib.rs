@@ -1,0 +1,1 @@
+//! Crate `host` of sureline.

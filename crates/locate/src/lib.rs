@@ -1,0 +1,1 @@
+//! Crate `locate` of sureline.

@@ -1,0 +1,1 @@
+//! Crate `params` of sureline.

@@ -1,0 +1,2 @@
+//! The sureline binary.
+fn main() {}
