@@ -1,0 +1,1 @@
+//! The transactions of RFC 3261 §17.
