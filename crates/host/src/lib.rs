@@ -1,1 +1,22 @@
-//! Crate `host` of sureline.
+//! The executor on real sockets: it lends clock, sockets and TLS to any [`net::Node`].
+//!
+//! A [`Host`] is one thread's loop; each node added to it is owned by it outright and reached through
+//! its [`Handle`]. What a node puts out is carried out in order: events go to the owner's sink at
+//! once, datagrams leave at the end of the turn, after the sockets were read. A [`Tap`] sees every
+//! packet. The executor knows transports only: no message, no policy.
+
+mod alarm;
+mod clock;
+mod handle;
+mod host;
+mod icmp;
+mod reactor;
+mod runner;
+mod tap;
+mod udp;
+
+pub use clock::{Clock, WallTime};
+pub use handle::{Bound, Handle, Refused, Switch, Turn};
+pub use host::{BindError, Bindings, Host, Plan};
+pub use tap::{Channel, Direction, Notice, Packet, Tap};
+pub use udp::ReceiveBuffer;

@@ -1,0 +1,4 @@
+//! The executor on real sockets of the loopback interface, with nodes made for the purpose.
+
+mod datagrams;
+mod support;
