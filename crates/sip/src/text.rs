@@ -8,6 +8,11 @@ pub(crate) fn trim(value: &str) -> &str {
     value.trim_matches([' ', '\t'])
 }
 
+/// `line` without the CR that ends it.
+pub(crate) fn trim_line(line: &str) -> &str {
+    line.strip_suffix('\r').unwrap_or(line)
+}
+
 /// The parts of `value` between occurrences of `separator` that stand outside quoted strings and
 /// angle brackets, trimmed. An empty value has one empty part.
 pub(crate) fn split(value: &str, separator: u8) -> Split<'_> {
