@@ -1,2 +1,28 @@
-//! The sureline binary.
-fn main() {}
+//! The `sureline` command: wires the crates together and speaks to people.
+
+mod attached;
+mod cli;
+mod out;
+mod run;
+mod show;
+mod state;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = match &cli.command {
+        Command::Status(args) => attached::status(args),
+        Command::Register(args) => attached::register(args),
+        Command::Provision(args) => attached::provision(args),
+        Command::Events(args) => attached::events(args),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.conclude(),
+    }
+}

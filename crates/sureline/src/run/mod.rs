@@ -1,0 +1,3 @@
+//! `sureline run`: a phone on real sockets.
+
+pub(crate) mod log;
