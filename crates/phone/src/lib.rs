@@ -1,1 +1,36 @@
-//! Crate `phone` of sureline.
+//! The phones of a process: accounts that stay registered while servers die.
+//!
+//! [`Endpoint`] is a [`net::Node`]: an executor feeds it time, datagrams and connections and carries
+//! out what it wants. Begin reading at `account/upkeep.rs`, the machine that keeps a registration.
+
+mod account;
+mod budget;
+mod command;
+mod connections;
+mod context;
+mod endpoint;
+mod event;
+mod health;
+mod inbound;
+mod line;
+mod phone;
+mod policy;
+mod text;
+mod view;
+
+pub use budget::{Budget, Kind, Plan, SipTimers};
+pub use command::Command;
+pub use endpoint::{Endpoint, EndpointConfig};
+pub use event::{
+    AttemptName, Event, EventKind, Evidence, HealthState, HopName, LocatedHop, MoveKind, Outcome,
+    Place, Refusal, Why,
+};
+pub use policy::static_records;
+pub use view::{AccountView, HopView, LeaseView, NextAct, PhoneView, RegisterStatus, ServerView};
+
+/// The methods that are taken.
+pub const ALLOW: &str = "OPTIONS, NOTIFY";
+/// Extensions that a request may require.
+pub(crate) const SUPPORTED: &[&str] = &["path", "outbound"];
+/// What the phone calls itself.
+pub const USER_AGENT: &str = concat!("sureline/", env!("CARGO_PKG_VERSION"));

@@ -1,0 +1,107 @@
+//! What the machines of one account share: who it is, its groups, its registrations.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use params::Policy;
+
+use super::attempt::Attempt;
+use super::group::Group;
+use super::registration::{Ask, Registration};
+use super::rules::{Identity, Mode};
+use crate::budget::{Budget, Kind, Plan};
+use crate::context::{Context, Hop};
+
+/// The shared part.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) number: u8,
+    pub(crate) user: params::Identity,
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) mode: Mode,
+    /// Server 1 and 2, or proxy 1 and 2; at least one.
+    pub(crate) groups: Box<[Group]>,
+    /// One for each server that is registered at; at least one.
+    registrations: Box<[Registration]>,
+}
+
+impl Core {
+    pub(crate) fn new(
+        number: u8,
+        (user, policy): (params::Identity, Arc<Policy>),
+        mode: Mode,
+        groups: Vec<Group>,
+        registrations: Vec<Registration>,
+    ) -> Self {
+        assert!(!groups.is_empty() && !registrations.is_empty(), "an account has a server");
+        let (groups, registrations) = (groups.into_boxed_slice(), registrations.into_boxed_slice());
+        Self { number, user, policy, mode, groups, registrations }
+    }
+
+    /// Index of the registration that a request through `group` keeps: with proxies there is one.
+    pub(crate) fn registration_index(&self, group: usize) -> usize {
+        match self.mode {
+            Mode::Proxies | Mode::Single => 0,
+            Mode::Concurrent | Mode::Successive => group.min(self.registrations.len() - 1),
+        }
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "registration_index() is below the length")]
+    pub(crate) fn registration(&self, group: usize) -> &Registration {
+        &self.registrations[self.registration_index(group)]
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "registration_index() is below the length")]
+    pub(crate) fn registration_mut(&mut self, group: usize) -> &mut Registration {
+        &mut self.registrations[self.registration_index(group)]
+    }
+
+    pub(crate) fn registrations(&self) -> &[Registration] {
+        &self.registrations
+    }
+
+    pub(crate) fn identity(&self) -> Identity<'_> {
+        Identity { number: self.number, user: &self.user, policy: &self.policy }
+    }
+
+    /// The REGISTER for `attempt`, which runs in `group`.
+    pub(crate) fn write_register(
+        &mut self,
+        ctx: &mut Context<'_>,
+        group: usize,
+        attempt: &Attempt,
+        ask: Ask,
+    ) -> Bytes {
+        let index = self.registration_index(group);
+        let identity = Identity { number: self.number, user: &self.user, policy: &self.policy };
+        #[expect(clippy::indexing_slicing, reason = "registration_index() is below the length")]
+        self.registrations[index].write(ctx, identity, attempt, ask)
+    }
+
+    /// The Expires that is asked for through `group`.
+    pub(crate) fn asked_expires_s(&self, group: usize) -> u32 {
+        self.identity().server(self.registration(group).server).expires_s
+    }
+
+    /// The longest pass over `group` as its next hops are known.
+    pub(crate) fn longest_pass(&self, ctx: &Context<'_>, group: usize) -> Duration {
+        let Some(entry) = self.groups.get(group) else { return Duration::ZERO };
+        let timers = ctx.device.timers;
+        let retries = Budget::Retries(entry.rules.retry_counts);
+        let each = Plan::new(Kind::NonInvite, retries, timers).give_up();
+        let last = Plan::new(Kind::NonInvite, Budget::Full, timers).give_up();
+        let hops = u32::try_from(entry.known_hops(ctx).len()).unwrap_or(1).max(1);
+        each * (hops - 1) + last
+    }
+
+    /// Whether `hop` is the higher one of two that group `group` lists in `hops`.
+    pub(crate) fn is_above(hops: &[Hop], hop: &Hop, other: &Hop) -> bool {
+        let at = |wanted: &Hop| hops.iter().position(|listed| listed.is_same(wanted));
+        match (at(hop), at(other)) {
+            (Some(ours), Some(theirs)) => ours < theirs,
+            (Some(_), None) => true,
+            (None, Some(_) | None) => false,
+        }
+    }
+}

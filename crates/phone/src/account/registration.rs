@@ -1,0 +1,348 @@
+//! One lease at one server: what a REGISTER says, what its 200 OK grants (behaviour §7).
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use net::{Conn, Instant, Rng, Transport};
+use params::Mac;
+use sip::digest::{self, Challenge, Credentials};
+use sip::{Method, Response, Writer};
+
+use super::attempt::Attempt;
+use super::rules::Identity;
+use crate::context::{Context, Hop, HopKey};
+use crate::text;
+
+/// Shortest granted time that is believed: never refreshed faster than once in 5 s (behaviour §9).
+const GRANT_MIN_S: u32 = 5;
+/// Challenges for one request that are answered with credentials (behaviour §9).
+const CHALLENGES_MAX: u8 = 2;
+
+/// Our view of a binding: where, until when.
+#[derive(Clone, Debug)]
+pub(crate) struct Lease {
+    pub(crate) hop: Hop,
+    /// Since when it has been held at this next hop.
+    pub(crate) since: Instant,
+    pub(crate) until: Instant,
+    pub(crate) refresh_at: Instant,
+    /// The connection it was granted over.
+    pub(crate) conn: Option<Conn>,
+    /// RFC 3608, for requests that use this lease.
+    pub(crate) service_route: Box<[Box<str>]>,
+    /// RFC 5626: the registrar said `Require: outbound`.
+    pub(crate) outbound: bool,
+}
+
+/// What a next hop challenged with last: nonce and nc belong to it (behaviour §7).
+#[derive(Clone, Debug)]
+struct Known {
+    hop: HopKey,
+    challenge: Challenge,
+    nc: u32,
+}
+
+/// What a 200 OK granted.
+#[derive(Clone, Debug)]
+pub(crate) struct Grant {
+    pub(crate) expires: Duration,
+    pub(crate) service_route: Box<[Box<str>]>,
+    pub(crate) outbound: bool,
+}
+
+/// What to do with a challenge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Challenged {
+    /// Send the request again with credentials.
+    Answer,
+    /// The credentials were refused, or nothing offered can be answered.
+    Refused,
+}
+
+/// What a REGISTER asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ask {
+    /// A binding for the configured time.
+    Bind,
+    /// The end of the binding.
+    Remove,
+}
+
+/// The registration of an account at one server.
+#[derive(Debug)]
+pub(crate) struct Registration {
+    /// Y of the `sip_server.Y` whose domain is registered at.
+    pub(crate) server: u8,
+    pub(crate) lease: Option<Lease>,
+    /// Since when a request has been unanswered by every next hop (A15).
+    pub(crate) doubt: Option<Instant>,
+    pub(crate) call_id: u64,
+    tag: u64,
+    cseq: u32,
+    /// The `line` parameter of our Contact.
+    pub(crate) line: u64,
+    known: Option<Box<Known>>,
+    /// A server that offered SHA-256 is not answered with MD5 later (RFC 8760).
+    sha256_seen: bool,
+    /// Min-Expires of a 423, seconds.
+    expires_min: u32,
+    /// A 439 came: RFC 5626 is not asked for.
+    without_outbound: bool,
+}
+
+impl Registration {
+    pub(crate) fn new(server: u8, line: u64, rng: &mut Rng) -> Self {
+        Self {
+            server,
+            lease: None,
+            doubt: None,
+            call_id: rng.next_u64(),
+            tag: rng.next_u64(),
+            cseq: 0,
+            line,
+            known: None,
+            sha256_seen: false,
+            expires_min: 0,
+            without_outbound: false,
+        }
+    }
+
+    /// Whether a lease stands at `now`, in doubt or not.
+    pub(crate) fn is_live(&self, now: Instant) -> bool {
+        self.lease.as_ref().is_some_and(|lease| lease.until > now)
+    }
+
+    /// Whether calls can be expected to work: a live lease without an unanswered request since.
+    pub(crate) fn is_sound(&self, now: Instant) -> bool {
+        self.is_live(now) && self.doubt.is_none()
+    }
+
+    /// The REGISTER for `attempt`, whose flow has to be ready.
+    pub(crate) fn write(
+        &mut self,
+        ctx: &mut Context<'_>,
+        identity: Identity<'_>,
+        attempt: &Attempt,
+        ask: Ask,
+    ) -> Bytes {
+        let transport = attempt.transport();
+        let local = attempt.local().unwrap_or(SocketAddr::from(([0, 0, 0, 0], 0)));
+        let local = contact_address(ctx, transport, local, attempt.hop().addr);
+        let server = identity.server(self.server);
+        let request_uri = format!("sip:{}", text::host(&server.address));
+        let aor = identity.aor(&server.address);
+        self.cseq = self.cseq.wrapping_add(1).max(1); // RFC 3261 §10.2: rises with every REGISTER.
+        let branch = attempt.branch(ctx.device.index);
+        let mut writer = Writer::request(&Method::Register, &request_uri)
+            .via(transport, local, &branch)
+            .header("Max-Forwards", 70);
+        if let Some(route) = identity.route(attempt.place()) {
+            writer = writer.header("Route", route);
+        }
+        writer = writer
+            .header("From", format_args!("{}<{aor}>;tag={:016x}", identity.display(), self.tag));
+        writer = writer.header("To", format_args!("<{aor}>"));
+        writer = writer.header("Call-ID", format_args!("{:016x}", self.call_id));
+        writer = writer.header("CSeq", format_args!("{} REGISTER", self.cseq));
+        let contact = self.contact(identity, transport, local, ctx.device.mac);
+        writer = writer.header("Contact", contact);
+        let expires = match ask {
+            Ask::Bind => server.expires_s.max(self.expires_min),
+            Ask::Remove => 0,
+        };
+        writer = writer.header("Expires", expires);
+        let supported = if self.without_outbound { "path" } else { "path, outbound" };
+        writer = writer.header("Supported", supported);
+        writer = writer.header("Allow", crate::ALLOW);
+        writer = identity.optional_headers(writer, ctx.device);
+        if let Some((name, value)) = self.credentials(ctx, identity, attempt.hop(), &request_uri) {
+            writer = writer.header(name, value);
+        }
+        writer.finish(None)
+    }
+
+    /// The Contact: the user part stays the AoR's, our own mark is the `line` parameter.
+    fn contact(
+        &self,
+        identity: Identity<'_>,
+        transport: Transport,
+        local: SocketAddr,
+        mac: Mac,
+    ) -> String {
+        let mut contact = format!("<{}", identity.contact_uri(transport, local, self.line));
+        contact.push('>');
+        if !self.without_outbound {
+            // RFC 5626 §4.1: the instance outlives restarts; reg-id 1 and 2 for the two servers.
+            let _ = write!(
+                contact,
+                ";reg-id={};+sip.instance=\"<urn:uuid:00000000-0000-1000-8000-{mac}>\"",
+                self.server
+            );
+        }
+        contact
+    }
+
+    fn credentials(
+        &mut self,
+        ctx: &mut Context<'_>,
+        identity: Identity<'_>,
+        hop: &Hop,
+        uri: &str,
+    ) -> Option<(&'static str, String)> {
+        let known = self.known.as_mut().filter(|known| known.hop == HopKey::of(hop))?;
+        known.nc += 1;
+        let cnonce = format!("{:016x}", ctx.shared.rng.next_u64());
+        let who = Credentials { user: identity.digest_user(), password: identity.password() };
+        let challenge = &known.challenge;
+        Some(digest::authorization(challenge, &who, &Method::Register, uri, known.nc, &cnonce, b""))
+    }
+
+    /// A 401 or 407 to a request with `answered` challenges behind it.
+    pub(crate) fn challenged(
+        &mut self,
+        hop: &Hop,
+        response: &Response,
+        answered: u8,
+        has_password: bool,
+    ) -> Challenged {
+        let offered: Vec<Challenge> = response
+            .challenges()
+            .into_iter()
+            .filter(|challenge| !self.sha256_seen || challenge.algorithm.strength() > 0)
+            .collect();
+        let Some(chosen) = digest::choose(&offered).cloned() else {
+            self.known = None;
+            return Challenged::Refused;
+        };
+        self.sha256_seen |= chosen.algorithm.strength() > 0;
+        let key = HopKey::of(hop);
+        let before = self.known.as_ref().filter(|known| known.hop == key);
+        let new_realm = before.is_none_or(|known| known.challenge.realm != chosen.realm);
+        // Answered once with credentials, once more where `stale=true` or the realm is new.
+        let answer = answered == 0 || (answered < CHALLENGES_MAX && (chosen.stale || new_realm));
+        if !answer || !has_password {
+            self.known = None;
+            return Challenged::Refused;
+        }
+        self.known = Some(Box::new(Known { hop: key, challenge: chosen, nc: 0 }));
+        Challenged::Answer
+    }
+
+    /// A 423: its Min-Expires is asked for from now on. `false` where it says nothing new.
+    pub(crate) fn too_brief(&mut self, response: &Response, asked_s: u32) -> bool {
+        match response.min_expires() {
+            Some(least) if least > asked_s.max(self.expires_min) => {
+                self.expires_min = least;
+                true
+            }
+            Some(_) | None => false,
+        }
+    }
+
+    /// A 439: the first hop cannot do RFC 5626. `false` where it was not asked for.
+    pub(crate) fn refuse_outbound(&mut self) -> bool {
+        !std::mem::replace(&mut self.without_outbound, true)
+    }
+
+    /// Reads a 2xx. `None`: no binding of ours is in it.
+    pub(crate) fn read_grant(&self, response: &Response, asked_s: u32) -> Option<Grant> {
+        let contacts = response.contacts();
+        let token = format!("{:016x}", self.line);
+        let ours = contacts.iter().find(|c| c.uri_param("line") == Some(token.as_str()));
+        // Of several Contacts ours is found by its `line` parameter; a registrar that lists none
+        // grants by the Expires header alone (RFC 3261 §10.2.4).
+        if ours.is_none() && !contacts.is_empty() {
+            return None;
+        }
+        let granted = ours.and_then(|contact| contact.expires).or_else(|| response.expires());
+        let granted = granted.unwrap_or(asked_s.max(self.expires_min));
+        if granted == 0 {
+            return None;
+        }
+        Some(Grant {
+            expires: Duration::from_secs(
+                granted.clamp(GRANT_MIN_S, i32::MAX.unsigned_abs()).into(),
+            ),
+            service_route: response.service_routes().into_boxed_slice(),
+            outbound: response.requires("outbound"),
+        })
+    }
+}
+
+/// When a lease of `granted` from `sent` is refreshed (behaviour §7): at its end less an overlap,
+/// up to 10 % of it earlier.
+pub(crate) fn refresh_at(
+    sent: Instant,
+    granted: Duration,
+    overlap: Duration,
+    draw: f64,
+) -> Instant {
+    let early = granted.mul_f64(0.1 * draw);
+    sent + granted.saturating_sub(overlap).saturating_sub(early).max(earliest_refresh(granted))
+}
+
+/// Never faster than once in 5 s, and before the lease runs out.
+fn earliest_refresh(granted: Duration) -> Duration {
+    Duration::from_secs(GRANT_MIN_S.into()).min(granted.mul_f64(0.8))
+}
+
+/// The overlap: `register_expires_overlap` where set, else half of a short lease, else the larger of
+/// a minute and the longest pass with a margin, at most half.
+pub(crate) fn overlap(configured: Option<u32>, granted: Duration, pass: Duration) -> Duration {
+    if let Some(seconds) = configured.filter(|seconds| *seconds > 0) {
+        return Duration::from_secs(seconds.into()).min(granted);
+    }
+    if granted <= Duration::from_secs(120) {
+        return granted / 2;
+    }
+    Duration::from_secs(60).max(pass + Duration::from_secs(5)).min(granted / 2)
+}
+
+/// What a server can reach us at: our listening port where we have one, so that the Contact of a
+/// stream stays the same from connection to connection; else the end of the connection itself.
+pub(crate) fn contact_address(
+    ctx: &Context<'_>,
+    transport: Transport,
+    local: SocketAddr,
+    to: SocketAddr,
+) -> SocketAddr {
+    if !transport.is_stream() {
+        return local;
+    }
+    let port = ctx.shared.locals.listen_port(transport, to.ip()).unwrap_or(local.port());
+    let ip = ctx.shared.locals.advertise.filter(|ip| ip.is_ipv4() == to.is_ipv4());
+    SocketAddr::new(ip.unwrap_or(local.ip()), port)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seconds(s: u64) -> Duration {
+        Duration::from_secs(s)
+    }
+
+    #[test]
+    fn a_short_lease_is_refreshed_at_half_and_up_to_a_tenth_earlier() {
+        let overlap = overlap(None, seconds(60), seconds(40));
+        assert_eq!(overlap, seconds(30));
+        assert_eq!(refresh_at(Instant::ZERO, seconds(60), overlap, 0.0), Instant::from_secs(30));
+        assert_eq!(refresh_at(Instant::ZERO, seconds(60), overlap, 1.0), Instant::from_secs(24));
+    }
+
+    #[test]
+    fn a_long_lease_leaves_room_for_the_longest_pass() {
+        assert_eq!(overlap(None, seconds(3600), seconds(20)), seconds(60));
+        assert_eq!(overlap(None, seconds(3600), seconds(100)), seconds(105));
+        assert_eq!(overlap(None, seconds(130), seconds(100)), seconds(65));
+        assert_eq!(overlap(Some(30), seconds(120), seconds(100)), seconds(30));
+    }
+
+    #[test]
+    fn no_lease_is_refreshed_faster_than_once_in_five_seconds_nor_after_its_end() {
+        assert_eq!(refresh_at(Instant::ZERO, seconds(5), seconds(5), 1.0), Instant::from_secs(4));
+        assert_eq!(refresh_at(Instant::ZERO, seconds(8), seconds(8), 1.0), Instant::from_secs(5));
+    }
+}

@@ -1,0 +1,20 @@
+//! What the owner of an endpoint can order.
+
+use params::{Mac, PhoneSettings};
+
+/// An order.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Adds a phone, or gives a phone that exists other settings; only accounts whose settings
+    /// changed are touched.
+    Apply(Box<PhoneSettings>),
+    /// Registers an account at once, from the top.
+    Register {
+        /// The phone.
+        phone: Mac,
+        /// The account.
+        account: u8,
+    },
+    /// Unregisters everything; [`crate::EventKind::Stopped`] follows, after 2 s at the latest.
+    Stop,
+}

@@ -1,0 +1,291 @@
+//! One device: its accounts, what they share, and what reaches them.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use locate::LocationId;
+use net::{Cause, Conn, Instant, Output};
+use params::{Mac, PhoneSettings};
+
+use crate::account::{Account, Arrival, Taken};
+use crate::budget::SipTimers;
+use crate::context::{Context, Device, Shared};
+use crate::event::{Event, EventKind, Why};
+use crate::health::HealthTable;
+use crate::policy::PolicyPool;
+use crate::view::{AccountView, PhoneView};
+
+/// One phone of an endpoint.
+#[derive(Debug)]
+pub(crate) struct Phone {
+    pub(crate) device: Device,
+    pub(crate) settings: Box<PhoneSettings>,
+    pub(crate) accounts: Vec<Account>,
+    /// Accounts that were replaced or disabled, until their bindings are removed.
+    retiring: Vec<Account>,
+    stopping: bool,
+    /// The wake-up that the endpoint holds for it.
+    pub(crate) woken_at: Option<Instant>,
+}
+
+impl Phone {
+    /// A phone without accounts; [`Phone::apply`] follows.
+    pub(crate) fn new(index: u32, settings: PhoneSettings) -> Self {
+        let device = Device {
+            index,
+            mac: settings.mac,
+            common: Arc::new(settings.common.clone()),
+            timers: SipTimers { t1: settings.common.t1, t2: settings.common.t2 },
+            attempts: 0,
+            health: HealthTable::default(),
+            busy: 0,
+        };
+        Self {
+            device,
+            settings: Box::new(PhoneSettings { accounts: Vec::new(), ..settings }),
+            accounts: Vec::new(),
+            retiring: Vec::new(),
+            stopping: false,
+            woken_at: None,
+        }
+    }
+
+    pub(crate) const fn mac(&self) -> Mac {
+        self.device.mac
+    }
+
+    /// Takes settings; accounts whose settings are the same keep their registrations.
+    pub(crate) fn apply(
+        &mut self,
+        now: Instant,
+        shared: &mut Shared,
+        pool: &mut PolicyPool,
+        settings: PhoneSettings,
+        why: Why,
+    ) {
+        let common_changed = *self.device.common != settings.common;
+        self.device.common = Arc::new(settings.common.clone());
+        self.device.timers = SipTimers { t1: settings.common.t1, t2: settings.common.t2 };
+        let mut changed = Vec::new();
+        for account in std::mem::take(&mut self.accounts) {
+            let wanted = settings.accounts.iter().find(|wanted| wanted.number == account.number());
+            if !common_changed && wanted.is_some_and(|wanted| account.is_as(wanted)) {
+                self.accounts.push(account);
+            } else {
+                changed.push(account.number());
+                self.retire(now, shared, account, why);
+            }
+        }
+        let surge = Duration::from_secs(settings.common.reg_surge_prevention_s.into());
+        for wanted in settings.accounts.iter().filter(|wanted| wanted.enabled) {
+            if self.accounts.iter().any(|account| account.number() == wanted.number) {
+                continue;
+            }
+            if !changed.contains(&wanted.number) {
+                changed.push(wanted.number);
+            }
+            let mut ctx = self.context(now, shared, wanted.number);
+            let at_start = why == Why::Start;
+            let delay =
+                if at_start { surge.mul_f64(ctx.shared.rng.unit()) } else { Duration::ZERO };
+            match Account::new(wanted, pool, &mut ctx, (delay, why)) {
+                Some(account) => self.accounts.push(account),
+                None => ctx.event(EventKind::Notice(
+                    "the account is enabled, but neither SIP server has an address".to_owned(),
+                )),
+            }
+        }
+        self.accounts.sort_by_key(Account::number);
+        changed.sort_unstable();
+        *self.settings = settings;
+        if why != Why::Start {
+            let kind = EventKind::SettingsApplied { accounts: changed };
+            let event = Event { phone: self.device.mac, account: None, kind };
+            shared.out.push_back(Output::Event(event));
+        }
+        self.on_time(now, shared);
+    }
+
+    fn retire(&mut self, now: Instant, shared: &mut Shared, mut account: Account, why: Why) {
+        let mut ctx = self.context(now, shared, account.number());
+        account.stop(&mut ctx, why);
+        self.retiring.push(account);
+    }
+
+    /// Removes every binding; [`Phone::is_stopped`] tells when.
+    pub(crate) fn stop(&mut self, now: Instant, shared: &mut Shared) {
+        self.stopping = true;
+        for account in std::mem::take(&mut self.accounts) {
+            self.retire(now, shared, account, Why::Command);
+        }
+        self.sweep(now, shared);
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopping && self.retiring.is_empty()
+    }
+
+    /// Carries out what is due.
+    pub(crate) fn on_time(&mut self, now: Instant, shared: &mut Shared) {
+        self.each(now, shared, |account, ctx| account.on_time(ctx));
+        self.sweep(now, shared);
+    }
+
+    pub(crate) fn on_response(
+        &mut self,
+        now: Instant,
+        shared: &mut Shared,
+        arrival: Arrival<'_>,
+    ) -> Taken {
+        let mut taken = Taken::No;
+        self.each(now, shared, |account, ctx| {
+            if taken == Taken::No {
+                taken = account.on_response(ctx, arrival);
+            }
+        });
+        self.sweep(now, shared);
+        taken
+    }
+
+    /// A transport fault of attempt `number`.
+    pub(crate) fn on_unreachable(
+        &mut self,
+        now: Instant,
+        shared: &mut Shared,
+        number: u32,
+        why: Why,
+    ) -> Taken {
+        let mut taken = Taken::No;
+        self.each(now, shared, |account, ctx| {
+            if taken == Taken::No {
+                taken = account.on_unreachable(ctx, number, why);
+            }
+        });
+        self.sweep(now, shared);
+        taken
+    }
+
+    pub(crate) fn on_connected(&mut self, now: Instant, shared: &mut Shared, conn: Conn) {
+        self.each(now, shared, |account, ctx| account.on_connected(ctx, conn));
+    }
+
+    pub(crate) fn on_closed(
+        &mut self,
+        now: Instant,
+        shared: &mut Shared,
+        conn: Conn,
+        cause: Cause,
+    ) {
+        self.each(now, shared, |account, ctx| account.on_closed(ctx, conn, cause));
+        self.sweep(now, shared);
+    }
+
+    pub(crate) fn on_located(
+        &mut self,
+        now: Instant,
+        shared: &mut Shared,
+        id: LocationId,
+        progress: &locate::Progress,
+    ) {
+        self.each(now, shared, |account, ctx| account.on_located(ctx, id, progress));
+    }
+
+    /// Registers `account` at once; `false` where it is not enabled.
+    pub(crate) fn order_register(
+        &mut self,
+        now: Instant,
+        shared: &mut Shared,
+        account: u8,
+    ) -> bool {
+        let mut found = false;
+        self.each(now, shared, |candidate, ctx| {
+            if candidate.number() == account && !found {
+                found = true;
+                candidate.order_register(ctx);
+            }
+        });
+        found
+    }
+
+    /// Calls, ringing and dialling of the phone: at 0 it is idle.
+    pub(crate) fn set_busy(&mut self, now: Instant, shared: &mut Shared, calls: u16) {
+        let became_idle = self.device.busy != 0 && calls == 0;
+        self.device.busy = calls;
+        if became_idle {
+            self.each(now, shared, |account, ctx| account.on_idle(ctx));
+        }
+    }
+
+    /// Whether `ip` is a next hop of any of its accounts.
+    pub(crate) fn account_that_trusts(
+        &mut self,
+        now: Instant,
+        shared: &mut Shared,
+        ip: IpAddr,
+        wanted: impl Fn(&Account) -> bool,
+    ) -> Option<u8> {
+        let mut found = None;
+        self.each(now, shared, |account, ctx| {
+            if found.is_none() && wanted(account) && account.trusts(ctx, ip) {
+                found = Some(account.number());
+            }
+        });
+        found
+    }
+
+    /// The phone as it stands at `now`, disabled accounts included.
+    pub(crate) fn view(&self, shared: &Shared, now: Instant) -> PhoneView {
+        let settings = &self.settings;
+        let accounts = settings.accounts.iter().map(|wanted| {
+            let account = self.accounts.iter().find(|account| account.number() == wanted.number);
+            account.map_or_else(
+                || AccountView::disabled(wanted.number, &wanted.identity.label),
+                |account| account.view(shared, &self.device, now),
+            )
+        });
+        PhoneView {
+            mac: self.device.mac,
+            model: settings.model,
+            firmware: settings.firmware,
+            profile: settings.common.profile.value(),
+            idle: self.device.busy == 0,
+            accounts: accounts.collect(),
+        }
+    }
+
+    /// When it has to be woken, and why.
+    pub(crate) fn next_timeout(&self, now: Instant) -> Option<(Instant, &'static str)> {
+        let accounts = self.accounts.iter().chain(&self.retiring);
+        accounts.filter_map(|account| account.next_timeout(now)).min()
+    }
+
+    fn each(
+        &mut self,
+        now: Instant,
+        shared: &mut Shared,
+        mut act: impl FnMut(&mut Account, &mut Context<'_>),
+    ) {
+        let Self { device, accounts, retiring, .. } = self;
+        for account in accounts.iter_mut().chain(retiring) {
+            let number = account.number();
+            let mut ctx =
+                Context { now, shared: &mut *shared, device: &mut *device, account: number };
+            act(account, &mut ctx);
+        }
+    }
+
+    fn sweep(&mut self, now: Instant, shared: &mut Shared) {
+        let (done, open) =
+            std::mem::take(&mut self.retiring).into_iter().partition(Account::is_done);
+        self.retiring = open;
+        for account in Vec::<Account>::from_iter(done) {
+            let mut ctx = self.context(now, shared, account.number());
+            account.release(&mut ctx);
+        }
+    }
+
+    fn context<'a>(&'a mut self, now: Instant, shared: &'a mut Shared, account: u8) -> Context<'a> {
+        Context { now, shared, device: &mut self.device, account }
+    }
+}
