@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use thiserror::Error;
 
+use crate::method::Method;
 use crate::text;
 use crate::writer::{Echo, Writer};
 
@@ -130,7 +131,7 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// The status code it will carry: 400, 505 or 513.
+    /// The status code it will carry: 400, 501, 505 or 513.
     #[must_use]
     pub const fn status(&self) -> u16 {
         self.status
@@ -146,7 +147,6 @@ impl Refusal {
     }
 
     fn salvage(kind: FaultKind, bytes: &[u8]) -> Option<Self> {
-        let (status, reason) = kind.status();
         let head = String::from_utf8_lossy(bytes.get(..bytes.len().min(SALVAGED_MAX))?);
         let head = head.trim_start_matches(['\r', '\n', '\0', ' ']);
         let mut lines = unfolded_lines(head);
@@ -164,6 +164,12 @@ impl Refusal {
                 echo.add(text::trim(name), text::trim(value));
             }
         }
+        let unknown = matches!(Method::parse(method), Method::Other(_));
+        let (status, reason) = match kind {
+            // RFC 4475 §3.1.2.18: of an unknown method, that it is unknown is the better answer.
+            FaultKind::CseqMethodMismatch if unknown => (501, "Not Implemented"),
+            _ => kind.status(),
+        };
         echo.is_routable().then_some(Self { status, reason, explanation: kind, echo })
     }
 }

@@ -168,6 +168,13 @@ impl Response {
         &self.method
     }
 
+    /// Whether a user agent client may take it: it has the client's own Via and no other
+    /// (RFC 3261 §8.1.3.3). One with more was sent by mistake, or to a proxy.
+    #[must_use]
+    pub fn is_for_client(&self) -> bool {
+        self.fields.vias_raw().nth(1).is_none()
+    }
+
     /// Whether it is 1xx.
     #[must_use]
     pub const fn is_provisional(&self) -> bool {
