@@ -6,7 +6,7 @@
 //! and [`remote`] asks a phone in another process.
 
 mod control;
-
+mod convert;
 mod desk;
 mod event;
 mod log;
