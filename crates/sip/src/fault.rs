@@ -165,10 +165,11 @@ impl Refusal {
             }
         }
         let unknown = matches!(Method::parse(method), Method::Other(_));
-        let (status, reason) = match kind {
+        let (status, reason) = if kind == FaultKind::CseqMethodMismatch && unknown {
             // RFC 4475 §3.1.2.18: of an unknown method, that it is unknown is the better answer.
-            FaultKind::CseqMethodMismatch if unknown => (501, "Not Implemented"),
-            _ => kind.status(),
+            (501, "Not Implemented")
+        } else {
+            kind.status()
         };
         echo.is_routable().then_some(Self { status, reason, explanation: kind, echo })
     }

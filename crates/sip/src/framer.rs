@@ -134,7 +134,10 @@ fn measure(bytes: &[u8], head: &Head) -> Result<usize, FaultKind> {
     if head.has_lone_line_end() {
         return Err(FaultKind::LoneLineEnd);
     }
-    let text = String::from_utf8_lossy(bytes.get(..head.length).unwrap_or_default());
+    let mut text = String::from_utf8_lossy(bytes.get(..head.length).unwrap_or_default());
+    if head.is_folded() {
+        text = text.replace("\r\n ", " ").replace("\r\n\t", " ").into();
+    }
     let mut lengths = text.split("\r\n").skip(1).filter_map(|line| {
         let (name, value) = line.split_once(':')?;
         long_name(text::trim(name)).eq_ignore_ascii_case("Content-Length").then_some(value)

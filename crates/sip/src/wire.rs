@@ -63,7 +63,6 @@ pub(crate) struct Head {
     pub(crate) length: usize,
     /// Whether the blank line is there.
     closed: bool,
-    /// Whether it has continuation lines.
     folded: bool,
     line_ends: LineEnds,
 }
@@ -91,6 +90,11 @@ impl Head {
     /// Whether a line ends otherwise than in CRLF.
     pub(crate) fn has_lone_line_end(&self) -> bool {
         self.line_ends != LineEnds::Crlf
+    }
+
+    /// Whether it has continuation lines.
+    pub(crate) fn is_folded(&self) -> bool {
+        self.folded
     }
 
     fn mended(&self) -> Mended {
@@ -164,9 +168,10 @@ fn push_mended(text: &mut Vec<u8>, head: &[u8]) -> bool {
         };
         match (line_end, byte) {
             // RFC 3261 §7.3.1: a fold counts as one space.
-            (Some([b' ' | b'\t', after @ ..]), _) => {
+            (Some(after @ [b' ' | b'\t', ..]), _) => {
                 text.push(b' ');
-                rest = after;
+                let blanks = after.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+                rest = after.get(blanks..).unwrap_or_default();
             }
             (Some(after), _) => {
                 text.extend_from_slice(b"\r\n");
