@@ -71,7 +71,7 @@ pub enum Rcode {
 }
 
 impl Rcode {
-    const fn from_code(code: u8) -> Self {
+    pub(crate) const fn from_code(code: u8) -> Self {
         match code & 0x0f {
             0 => Self::NoError,
             1 => Self::FormErr,
@@ -134,6 +134,8 @@ pub enum Malformed {
 }
 
 impl Message {
+    /// The bytes before the question (RFC 1035 §4.1.1).
+    pub(crate) const HEADER: usize = 12;
     /// The largest datagram without EDNS (RFC 1035 §4.2.1).
     pub const UDP_MAX: u16 = 512;
     /// The datagram size that passes everywhere without fragments (DNS flag day 2020).

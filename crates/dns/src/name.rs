@@ -103,6 +103,16 @@ impl DomainName {
         Self::from_wire(&wire)
     }
 
+    /// The name with `origin` behind its last label.
+    ///
+    /// # Errors
+    /// When the whole gets too long.
+    pub fn below(&self, origin: &Self) -> Result<Self, NameError> {
+        let mut wire = self.0.strip_suffix(&[0]).unwrap_or_default().to_vec();
+        wire.extend_from_slice(&origin.0);
+        Self::from_wire(&wire)
+    }
+
     /// Whether this is the root.
     #[must_use]
     pub fn is_root(&self) -> bool {
