@@ -9,6 +9,12 @@ pub struct Choice {
     pub label: &'static str,
 }
 
+/// A type of the choices that one key permits.
+pub(crate) trait Choices: Sized {
+    /// The choice that `value` names in a file.
+    fn from_value(value: &str) -> Option<Self>;
+}
+
 macro_rules! choices {
     ($($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $value:literal $label:literal,)* })*) => {
         $(
@@ -37,6 +43,12 @@ macro_rules! choices {
                 #[must_use]
                 pub fn from_value(value: &str) -> Option<Self> {
                     match value { $($value => Some(Self::$variant),)* _ => None }
+                }
+            }
+
+            impl Choices for $name {
+                fn from_value(value: &str) -> Option<Self> {
+                    Self::from_value(value)
                 }
             }
         )*

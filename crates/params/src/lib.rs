@@ -2,17 +2,38 @@
 
 mod choices;
 mod codes;
+mod file;
 mod interner;
+mod key;
+mod layers;
 mod mac;
 mod model;
+mod origin;
+mod problem;
+mod read;
+mod row;
 mod secret;
 mod settings;
+mod suggest;
+mod table;
+mod value;
+mod view;
 
-pub use choices::*;
+pub use choices::{
+    AddressMode, CaList, CallerIdSource, Choice, DnsCacheType, DtmfInfo, DtmfType, FailbackMode,
+    FallbackAt, IcmpScope, KeepAlive, ListenMode, Liveness, NatTraversal, NotifyReboot, Profile,
+    Redundancy, Refresher, SharedLine, SrtpMode, SrvWeight, Strangers, TransportType,
+};
 pub use codes::FailoverCodes;
+pub use file::{FILE_BYTES_MAX, LINE_BYTES_MAX, NotAConfig};
 pub use interner::Interner;
+pub use key::{Key, KeyFault};
+pub use layers::{Assignment, Blank, Effective, Layers, Source, Verdict};
 pub use mac::{Mac, NotAMac};
 pub use model::{Firmware, Model, NotAFirmware, UnknownModel};
+pub use origin::{Layer, Origin};
+pub use problem::{Finding, Found, ParamError, Problem};
+pub use row::{Described, HomeFile, Readers, Row, State, WebPage, WebPlace, When};
 pub use secret::{HIDDEN, Secret};
 pub use settings::{
     AccountSettings, BlfPolicy, Codec, CommonSettings, DnsSettings, DtmfPolicy, Identity, LineKey,
@@ -20,3 +41,7 @@ pub use settings::{
     QosSettings, ServerPolicy, SessionTimer, StaticA, StaticNaptr, StaticRecords, StaticSrv,
     StunSettings, TlsSettings,
 };
+pub use suggest::suggestion;
+pub use table::{rows, works_keys};
+pub use value::{Fault, INTEGER_MAX, Kind, Permitted, is_address};
+pub use view::{Device, View};
