@@ -6,7 +6,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use net::{Instant, Node, Transport};
 
-use crate::BindError;
+use crate::{BindError, Credentials};
 
 /// The addresses that a node is reached at, in the order of its [`crate::Bindings`], with the ports
 /// that the system chose where 0 was asked for.
@@ -98,7 +98,7 @@ impl<N: Node + 'static> Handle<N> {
 
 /// Turns a node's sockets off and on, as faults of a server do, and stops it.
 #[derive(Clone)]
-pub struct Switch(mpsc::Sender<(Turn, oneshot::Sender<Result<(), BindError>>)>);
+pub struct Switch(mpsc::Sender<(Turn, Done)>);
 
 impl Switch {
     /// Does `turn`; returns when it has taken effect.
@@ -125,6 +125,8 @@ pub enum Turn {
     Down,
     /// Keeps the sockets and lets nothing through, in or out: no answer, no ICMP, no reset.
     Blackhole,
+    /// Shows another certificate to those who connect from then on.
+    Certificate(Credentials),
     /// Ends the node: what it has put out is sent, connections are closed in order.
     Stop,
 }
@@ -149,8 +151,11 @@ pub(crate) enum Order<N: Node> {
 /// The receiving ends of a [`Handle`].
 pub(crate) struct Inbox<N: Node> {
     pub(crate) orders: mpsc::Receiver<Order<N>>,
-    pub(crate) switch: mpsc::Receiver<(Turn, oneshot::Sender<Result<(), BindError>>)>,
+    pub(crate) switch: mpsc::Receiver<(Turn, Done)>,
 }
+
+/// Where the outcome of a turn of the switch is waited for.
+pub(crate) type Done = oneshot::Sender<Result<(), BindError>>;
 
 fn inspection<N: Node, R: Send + 'static>(
     look: impl FnOnce(&mut N, Instant) -> R + Send + 'static,

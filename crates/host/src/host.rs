@@ -1,5 +1,5 @@
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use thiserror::Error;
 use tokio::task::JoinSet;
@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use net::{Instant, Node, Transport};
 
 use crate::runner::Runner;
-use crate::{Bound, Clock, Handle, ReceiveBuffer, Tap};
+use crate::{Bound, Clock, Handle, ReceiveBuffer, Tap, TlsError, TlsSettings};
 
 /// One thread's loop, and the nodes that live in it.
 pub struct Host {
@@ -34,6 +34,31 @@ pub struct Bindings {
     pub udp: Vec<SocketAddr>,
     /// How much each of them may hold that was not received yet.
     pub receive_buffer: ReceiveBuffer,
+    /// Listeners, TCP or TLS; port 0 takes a free one.
+    pub listen: Vec<(Transport, SocketAddr)>,
+    /// Certificates of TLS, for listeners and for outgoing connections.
+    pub tls: TlsSettings,
+    /// Connections that one far end (an IPv4 address, an IPv6 /64) may have open here.
+    pub connections_from_one: ConnectionLimit,
+}
+
+impl Bindings {
+    /// The address that everything for `to` leaves from, where the owner chose one: that of the
+    /// first datagram socket of its family, unless it is bound to all addresses.
+    pub(crate) fn source_for(&self, to: IpAddr) -> Option<IpAddr> {
+        let mut family = self.udp.iter().filter(|own| own.is_ipv4() == to.is_ipv4());
+        family.next().map(SocketAddr::ip).filter(|own| !own.is_unspecified())
+    }
+}
+
+/// How many connections one far end may have open at a node. Behaviour §9: 100, unless said otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectionLimit(pub u32);
+
+impl Default for ConnectionLimit {
+    fn default() -> Self {
+        Self(100)
+    }
 }
 
 /// Why sockets could not be opened.
@@ -49,6 +74,9 @@ pub enum BindError {
         /// What the system said.
         source: io::Error,
     },
+    /// The certificates cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The system gave no event loop or timer.
     #[error("cannot set up an event loop: {0}")]
     System(#[from] io::Error),

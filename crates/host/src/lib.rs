@@ -5,6 +5,8 @@
 //! once, datagrams leave at the end of the turn, after the sockets were read. A [`Tap`] sees every
 //! packet. The executor knows transports only: no message, no policy.
 
+pub mod certs;
+
 mod alarm;
 mod clock;
 mod handle;
@@ -12,11 +14,18 @@ mod host;
 mod icmp;
 mod reactor;
 mod runner;
+mod session;
 mod tap;
+mod tls;
 mod udp;
+mod wire;
 
 pub use clock::{Clock, WallTime};
 pub use handle::{Bound, Handle, Refused, Switch, Turn};
-pub use host::{BindError, Bindings, Host, Plan};
+pub use host::{BindError, Bindings, ConnectionLimit, Host, Plan};
 pub use tap::{Channel, Direction, Notice, Packet, Tap};
+pub use tls::{
+    Credentials, ServerCheck, SystemRoots, TlsError, TlsSettings, certificates_from_file,
+    certificates_from_pem,
+};
 pub use udp::ReceiveBuffer;

@@ -290,7 +290,7 @@ fn socket_addr(storage: &SockaddrStorage) -> Option<SocketAddr> {
 
 /// What a failed send (or the lookup of a route) means. Behaviour §1: no route and a denied send are
 /// ours; §2: EHOSTUNREACH is a failure of the next hop.
-fn fault_of(error: &io::Error) -> Cause {
+pub(crate) fn fault_of(error: &io::Error) -> Cause {
     match error.raw_os_error().map(Errno::from_raw) {
         Some(Errno::ECONNREFUSED) => Cause::PortUnreachable,
         Some(Errno::EHOSTUNREACH | Errno::EHOSTDOWN) => Cause::HostUnreachable,

@@ -3,15 +3,18 @@ use std::future::poll_fn;
 use std::net::IpAddr;
 use std::task::{Context, Poll};
 
-use net::{Cause, Input, Instant, Node, Output, Socket};
+use net::{Cause, Conn, Input, Instant, Node, Output, Socket};
 
 use crate::alarm::Alarm;
-use crate::handle::{Inbox, Order};
+use crate::handle::{Done, Inbox, Order};
+use crate::wire::Mute;
 use crate::{BindError, Bindings, Bound, Clock, Handle, Plan, Turn, udp};
 use datagrams::{Datagram, Slot};
+use streams::Streams;
 use watch::Watch;
 
 mod datagrams;
+mod streams;
 mod watch;
 
 /// A node with its sockets: the one loop that runs phones, registrars and name servers alike.
@@ -27,8 +30,11 @@ pub(crate) struct Runner<N: Node> {
     fate: Fate,
     alarm: Alarm,
     ports: BTreeMap<Socket, Slot>,
+    streams: Streams,
     inbox: Inbox<N>,
     orders: Vec<Order<N>>,
+    /// Turns of the switch that are done here, and take effect once the sessions have run.
+    turned: Vec<(Done, Result<(), BindError>)>,
     outbox: VecDeque<Datagram>,
     answers: VecDeque<Answer>,
     buffer: Vec<u8>,
@@ -47,6 +53,7 @@ enum Fate {
 /// What the node hears at once, after what it has put out was taken.
 enum Answer {
     Route { to: IpAddr, from: Result<IpAddr, Cause> },
+    Closed { conn: Conn, cause: Cause },
 }
 
 /// Whether more work waits than one turn may do.
@@ -64,7 +71,8 @@ impl<N: Node + 'static> Runner<N> {
     ) -> Result<(Self, Handle<N>), BindError> {
         let mut bindings = plan.bindings;
         let ports = datagrams::bind(&mut bindings)?;
-        let bound = Bound { udp: bindings.udp.clone(), listen: Vec::new() };
+        let streams = Streams::bind(&mut bindings)?;
+        let bound = Bound { udp: bindings.udp.clone(), listen: bindings.listen.clone() };
         let node = make(&bound);
         let (handle, inbox) = Handle::new(bound);
         let runner = Self {
@@ -75,8 +83,10 @@ impl<N: Node + 'static> Runner<N> {
             fate: Fate::Up,
             alarm: Alarm::new()?,
             ports,
+            streams,
             inbox,
             orders: Vec::with_capacity(ORDERS_A_TURN),
+            turned: Vec::new(),
             outbox: VecDeque::new(),
             answers: VecDeque::new(),
             buffer: vec![0; DATAGRAM_LIMIT],
@@ -91,16 +101,23 @@ impl<N: Node + 'static> Runner<N> {
         self.carry_out(now);
         while self.fate != Fate::Stopped {
             poll_fn(|cx| self.poll_wake(cx)).await;
-            if self.turn() == Load::More {
+            if self.turn() == Load::More || !self.turned.is_empty() {
                 // The runtime looks after sockets and connections only between two turns.
                 tokio::task::yield_now().await;
             }
+            self.tell_turned();
+        }
+        self.send_all();
+        self.ports.clear();
+        self.streams.close().await;
+        for (done, outcome) in self.turned {
+            drop(done.send(outcome));
         }
     }
 
     /// Ready when there is anything to do. While nothing is, not one system call is made.
     fn poll_wake(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let due = self.node.next_timeout().map(|(due, _)| due);
+        let due = self.next_timeout();
         let mut ready = !self.outbox.is_empty() || due.is_some_and(|due| due <= self.clock.now());
         if !ready {
             // Without its alarm the node would sleep for ever: better it wakes too often.
@@ -110,6 +127,7 @@ impl<N: Node + 'static> Runner<N> {
         for slot in self.ports.values_mut() {
             ready |= slot.poll(cx).is_ready();
         }
+        ready |= self.streams.poll(cx, self.fate).is_ready();
         if self.orders.is_empty() {
             ready |= self.poll_orders(cx).is_ready();
         }
@@ -132,8 +150,8 @@ impl<N: Node + 'static> Runner<N> {
     fn poll_switch(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match self.inbox.switch.poll_recv(cx) {
             Poll::Ready(Some((turn, done))) => {
-                // Whoever turned it may have gone away meanwhile.
-                drop(done.send(self.switch(turn)));
+                let outcome = self.switch(turn);
+                self.turned.push((done, outcome));
                 Poll::Ready(())
             }
             Poll::Ready(None) | Poll::Pending => Poll::Pending,
@@ -143,6 +161,7 @@ impl<N: Node + 'static> Runner<N> {
     fn turn(&mut self) -> Load {
         let mut load = self.read_datagrams();
         if self.outbox.len() < OUTBOX_LIMIT {
+            load = load.max(self.read_streams());
             self.take_orders();
             self.wake_if_due();
         }
@@ -173,28 +192,63 @@ impl<N: Node + 'static> Runner<N> {
         }
     }
 
+    /// When the node, or the executor itself, is to be woken.
+    fn next_timeout(&self) -> Option<Instant> {
+        let node = self.node.next_timeout().map(|(due, _)| due);
+        node.into_iter().chain(self.streams.next_timeout()).min()
+    }
+
     fn switch(&mut self, turn: Turn) -> Result<(), BindError> {
         match turn {
             Turn::Up => {
-                if self.fate == Fate::Down {
-                    self.ports = datagrams::bind(&mut self.bindings)?;
-                }
+                self.open_sockets()?;
+                self.streams.mute(Mute::Off);
                 self.fate = Fate::Up;
             }
-            Turn::Down => {
-                self.ports.clear();
-                self.outbox.clear();
-                self.fate = Fate::Down;
-            }
             Turn::Blackhole => {
-                if self.fate == Fate::Down {
-                    self.ports = datagrams::bind(&mut self.bindings)?;
-                }
+                self.open_sockets()?;
+                self.streams.mute(Mute::On);
                 self.fate = Fate::Blackhole;
             }
+            Turn::Down => {
+                self.fate = Fate::Down;
+                self.ports.clear();
+                self.outbox.clear();
+                for conn in self.streams.cut() {
+                    self.feed(Input::Closed { conn, cause: Cause::Reset });
+                }
+            }
+            Turn::Certificate(own) => self.streams.show(&own)?,
             Turn::Stop => self.fate = Fate::Stopped,
         }
         Ok(())
+    }
+
+    /// Opens what [`Turn::Down`] has closed.
+    fn open_sockets(&mut self) -> Result<(), BindError> {
+        if self.fate == Fate::Down {
+            let ports = datagrams::bind(&mut self.bindings)?;
+            self.streams.listen_again(&mut self.bindings)?;
+            self.ports = ports;
+        }
+        Ok(())
+    }
+
+    fn tell_turned(&mut self) {
+        for (done, outcome) in self.turned.drain(..) {
+            // Whoever turned the switch may have gone away meanwhile.
+            drop(done.send(outcome));
+        }
+    }
+
+    /// Sends what the node has put out before it was stopped, as far as the system takes it.
+    fn send_all(&mut self) {
+        self.fate = Fate::Up;
+        for _ in 0..LAST_TURNS {
+            if self.send_datagrams() == Load::Done {
+                return;
+            }
+        }
     }
 
     fn feed(&mut self, input: Input<'_>) {
@@ -212,6 +266,9 @@ impl<N: Node + 'static> Runner<N> {
             let Some(answer) = self.answers.pop_front() else { return };
             match answer {
                 Answer::Route { to, from } => self.node.handle(now, Input::Route { to, from }),
+                Answer::Closed { conn, cause } => {
+                    self.node.handle(now, Input::Closed { conn, cause });
+                }
             }
         }
     }
@@ -228,11 +285,13 @@ impl<N: Node + 'static> Runner<N> {
                 self.ports.remove(&socket);
             }
             Output::Route { to } => {
-                let from = udp::source_for(to);
+                let from = self.bindings.source_for(to).map_or_else(|| udp::source_for(to), Ok);
                 self.answers.push_back(Answer::Route { to, from });
             }
             Output::Event(event) => self.watch.event(now, event),
-            Output::Connect { .. } | Output::Write { .. } | Output::Close { .. } => {}
+            Output::Connect { conn, to, deadline } => self.connect(now, conn, &to, deadline),
+            Output::Write { conn, bytes } => self.write(now, conn, bytes),
+            Output::Close { conn } => self.close(conn),
         }
     }
 }
@@ -240,6 +299,8 @@ impl<N: Node + 'static> Runner<N> {
 const ORDERS_A_TURN: usize = 16;
 /// While so many datagrams wait to be sent, the node is given nothing that makes it send more.
 const OUTBOX_LIMIT: usize = 4096;
+/// Turns in which a node that was stopped gets rid of what it has put out.
+const LAST_TURNS: usize = 256;
 const DATAGRAM_LIMIT: usize = 65_536;
 /// What an ICMP error quotes is at most this long (RFC 1812 §4.3.2.3: 576; Linux quotes 520 of ours).
 const QUOTE_LIMIT: usize = 2048;

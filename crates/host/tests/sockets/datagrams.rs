@@ -1,7 +1,5 @@
 use std::net::{SocketAddr, UdpSocket};
-use std::time::Duration;
 
-use host::Turn;
 use net::{Cause, Output, Socket};
 
 use crate::support::{Heard, Manners, PATIENCE, Running, closed_port, small_buffer, udp_at};

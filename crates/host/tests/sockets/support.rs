@@ -5,7 +5,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use host::{Bindings, Bound, Clock, Handle, Host, Plan, ReceiveBuffer, Turn};
-use net::{Cause, Conn, Input, Instant, Node, Output, Reason, Socket, Transport};
+use net::{Cause, Conn, Input, Instant, Node, Output, Peer, Reason, Socket, Transport};
 
 /// A node that says what it hears and does what it is told.
 #[derive(Default)]
@@ -147,6 +147,51 @@ impl Running {
         self.order(Output::Datagram { socket: Socket(0), to, bytes: bytes.into() });
     }
 
+    pub(crate) fn listen(&self) -> SocketAddr {
+        self.handle.bound().listen[0].1
+    }
+
+    /// Connects with a deadline that only a failing test, or one about deadlines, meets.
+    pub(crate) fn connect(&self, conn: u64, transport: Transport, addr: SocketAddr, name: &str) {
+        self.connect_within(conn, Peer { transport, addr, name: name.into(), owner: 0 }, PATIENCE);
+    }
+
+    pub(crate) fn connect_within(&self, conn: u64, to: Peer, patience: Duration) {
+        let order = move |probe: &mut Probe, now: Instant| {
+            let deadline = now + patience;
+            probe.command(now, Output::Connect { conn: Conn(conn), to, deadline });
+        };
+        self.handle.inspect_blocking(order).unwrap();
+    }
+
+    pub(crate) fn write(&self, conn: Conn, bytes: &[u8]) {
+        self.order(Output::Write { conn, bytes: bytes.to_vec().into() });
+    }
+
+    pub(crate) fn turn(&self, turn: Turn) {
+        self.handle.switch().turn_blocking(turn).unwrap();
+    }
+
+    /// The next connection that was accepted.
+    pub(crate) fn accepted(&self) -> Conn {
+        match self.next() {
+            Heard::Accepted { conn, .. } => conn,
+            other => panic!("{other:?} instead of a connection"),
+        }
+    }
+
+    /// What comes over a connection, until it is `expected` as a whole.
+    pub(crate) fn expect_bytes(&self, from: Conn, expected: &[u8]) {
+        let mut got = Vec::new();
+        while got.len() < expected.len() {
+            match self.next() {
+                Heard::Chunk { conn, bytes } if conn == from => got.extend(bytes),
+                other => panic!("{other:?} instead of bytes"),
+            }
+        }
+        assert_eq!(got, expected);
+    }
+
     /// The next thing the node hears.
     pub(crate) fn next(&self) -> Heard {
         self.heard.recv_timeout(PATIENCE).expect("the node hears something")
@@ -166,6 +211,11 @@ impl Drop for Running {
         let ended = self.thread.take().map(JoinHandle::join);
         assert!(std::thread::panicking() || matches!(ended, Some(Ok(()))));
     }
+}
+
+pub(crate) fn tcp_at(ip: &str) -> Bindings {
+    let addr = SocketAddr::new(ip.parse().unwrap(), 0);
+    Bindings { listen: vec![(Transport::Tcp, addr)], ..Bindings::default() }
 }
 
 pub(crate) fn udp_at(ip: &str) -> Bindings {

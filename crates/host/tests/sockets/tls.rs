@@ -1,0 +1,258 @@
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::time::Duration;
+
+use host::certs::{Authority, Validity, authority_as_server, self_signed};
+use host::{
+    BindError, Bindings, Credentials, Host, Plan, ServerCheck, SystemRoots, TlsError, TlsSettings,
+    Turn,
+};
+use net::{Cause, CertificateFault, Conn, Peer, Transport};
+
+use crate::support::{Heard, Manners, Probe, Running};
+
+#[test]
+fn a_certificate_has_to_name_the_server() {
+    let ca = Authority::new("lab").unwrap();
+    let own = ca.issue(&["sip.lab.test", "127.0.0.1"], Validity::Present).unwrap();
+    let server = server(own);
+    for (name, verdict) in [
+        ("sip.lab.test", Ok("sip.lab.test")),
+        ("SIP.Lab.Test.", Ok("SIP.Lab.Test.")),
+        ("127.0.0.1", Ok("127.0.0.1")),
+        ("lab.test", Err(CertificateFault::WrongName)),
+        ("other.test", Err(CertificateFault::WrongName)),
+        ("127.0.0.2", Err(CertificateFault::WrongName)),
+        ("not a name", Err(CertificateFault::WrongName)),
+    ] {
+        assert_eq!(verdict_of(&server, trusting(&ca), name), verdict.map(Some).map_err(refused));
+    }
+}
+
+#[test]
+fn a_sip_uri_in_the_certificate_names_its_domain() {
+    // RFC 5922 §7.1.
+    let ca = Authority::new("lab").unwrap();
+    let server = server(ca.issue(&["sip:lab.test"], Validity::Present).unwrap());
+
+    assert_eq!(verdict_of(&server, trusting(&ca), "lab.test"), Ok(Some("lab.test")));
+    let wrong = Err(refused(CertificateFault::WrongName));
+    assert_eq!(verdict_of(&server, trusting(&ca), "other.test"), wrong);
+}
+
+#[test]
+fn each_kind_of_bad_certificate_has_its_name() {
+    let (ca, other) = (Authority::new("lab").unwrap(), Authority::new("other").unwrap());
+    let names = ["lab.test"];
+    let server = server(ca.issue(&names, Validity::Present).unwrap());
+    for (own, fault) in [
+        (ca.issue(&names, Validity::Expired), CertificateFault::Expired),
+        (other.issue(&names, Validity::Present), CertificateFault::UnknownIssuer),
+        (self_signed(&names), CertificateFault::UnknownIssuer),
+        (ca.issue(&["wrong.test"], Validity::Present), CertificateFault::WrongName),
+    ] {
+        server.turn(Turn::Certificate(own.unwrap()));
+
+        let verdict = verdict_of(&server, trusting(&ca), "lab.test");
+
+        assert_eq!(verdict, Err(refused(fault)));
+    }
+    server.turn(Turn::Certificate(ca.issue(&names, Validity::Present).unwrap()));
+    assert_eq!(verdict_of(&server, trusting(&ca), "lab.test"), Ok(Some("lab.test")));
+}
+
+#[test]
+fn a_certificate_that_is_switched_is_checked_anew_by_a_client_that_knew_the_former() {
+    let (ca, other) = (Authority::new("lab").unwrap(), Authority::new("other").unwrap());
+    let server = server(ca.issue(&["lab.test"], Validity::Present).unwrap());
+    let client = client(trusting(&ca));
+    client.connect(1, Transport::Tls, server.listen(), "lab.test");
+    assert!(matches!(client.next(), Heard::Connected { .. }));
+
+    server.turn(Turn::Certificate(other.issue(&["lab.test"], Validity::Present).unwrap()));
+    client.connect(2, Transport::Tls, server.listen(), "lab.test");
+
+    let cause = refused(CertificateFault::UnknownIssuer);
+    assert_eq!(client.next(), Heard::Closed { conn: Conn(2), cause });
+}
+
+#[test]
+fn the_name_alone_can_be_left_unchecked() {
+    let (ca, other) = (Authority::new("lab").unwrap(), Authority::new("other").unwrap());
+    let server = server(ca.issue(&["elsewhere.test"], Validity::Present).unwrap());
+    let lenient = |ca| TlsSettings { check: ServerCheck::ChainOnly, ..trusting(ca) };
+
+    assert_eq!(verdict_of(&server, lenient(&ca), "lab.test"), Ok(None));
+    let unknown = Err(refused(CertificateFault::UnknownIssuer));
+    assert_eq!(verdict_of(&server, lenient(&other), "lab.test"), unknown);
+}
+
+#[test]
+fn nothing_is_checked_where_nothing_is_to_be() {
+    let server = server(self_signed(&["elsewhere.test"]).unwrap());
+    let check = ServerCheck::Nothing;
+    let settings =
+        TlsSettings { check, system_roots: SystemRoots::Ignored, ..TlsSettings::default() };
+
+    assert_eq!(verdict_of(&server, settings, "lab.test"), Ok(None));
+}
+
+#[test]
+fn a_self_signed_certificate_can_be_trusted_by_itself() {
+    // As `openssl req -x509` makes it: an authority's certificate that a server shows.
+    let own = authority_as_server(&["lab.test"]).unwrap();
+    let certificate = own.chain()[0].clone();
+    let server = server(own);
+    let trusting = |certificate| TlsSettings {
+        authorities: vec![certificate],
+        system_roots: SystemRoots::Ignored,
+        ..TlsSettings::default()
+    };
+
+    let verdict = verdict_of(&server, trusting(certificate.clone()), "lab.test");
+    assert_eq!(verdict, Ok(Some("lab.test")));
+    let verdict = verdict_of(&server, trusting(certificate.clone()), "other.test");
+    assert_eq!(verdict, Err(refused(CertificateFault::WrongName)));
+    let stranger = Authority::new("stranger").unwrap().certificate();
+    let verdict = verdict_of(&server, trusting(stranger), "lab.test");
+    assert_eq!(verdict, Err(refused(CertificateFault::UnknownIssuer)));
+}
+
+#[test]
+fn bytes_go_both_ways_over_tls_in_large_pieces() {
+    let ca = Authority::new("lab").unwrap();
+    let server = server(ca.issue(&["lab.test"], Validity::Present).unwrap());
+    let client = client(trusting(&ca));
+    client.connect(1, Transport::Tls, server.listen(), "lab.test");
+    assert!(matches!(client.next(), Heard::Connected { .. }));
+    let text: Vec<u8> = (0..60_000_u32).map(|n| n.to_le_bytes()[0]).collect();
+
+    client.write(Conn(1), &text);
+
+    client.expect_bytes(Conn(1), &text);
+}
+
+#[test]
+fn a_server_that_speaks_no_tls_fails_the_handshake() {
+    let ca = Authority::new("lab").unwrap();
+    let plain = Running::start(crate::support::tcp_at("127.0.0.1"), Manners::Echo);
+    let client = client(trusting(&ca));
+
+    client.connect(1, Transport::Tls, plain.listen(), "lab.test");
+
+    assert_eq!(client.next(), Heard::Closed { conn: Conn(1), cause: Cause::Handshake });
+}
+
+#[test]
+fn a_server_that_says_nothing_fails_the_handshake_in_time() {
+    let ca = Authority::new("lab").unwrap();
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = client(trusting(&ca));
+    let addr = silent.local_addr().unwrap();
+    let to = Peer { transport: Transport::Tls, addr, name: "lab.test".into(), owner: 0 };
+
+    client.connect_within(1, to, Duration::from_millis(100));
+
+    assert_eq!(client.next(), Heard::Closed { conn: Conn(1), cause: Cause::HandshakeTimeout });
+}
+
+#[test]
+fn a_peer_that_shakes_no_hands_is_never_told_of() {
+    let ca = Authority::new("lab").unwrap();
+    let server = server(ca.issue(&["lab.test"], Validity::Present).unwrap());
+
+    let mut peer = TcpStream::connect(server.listen()).unwrap();
+    std::io::Write::write_all(&mut peer, b"REGISTER sip:lab.test SIP/2.0\r\n\r\n").unwrap();
+
+    let mut answer = Vec::new();
+    // The end may be an alert and a close, or a reset.
+    drop(std::io::Read::read_to_end(&mut peer, &mut answer));
+    assert_eq!(server.heard_so_far(), []);
+}
+
+#[test]
+fn a_listener_without_a_certificate_is_refused() {
+    let error = bind_error(listening(TlsSettings::default()));
+    assert!(matches!(error, BindError::Tls(TlsError::NoServerCertificate)), "{error}");
+}
+
+#[test]
+fn trusting_nobody_is_refused() {
+    let settings = TlsSettings { system_roots: SystemRoots::Ignored, ..TlsSettings::default() };
+    let error = bind_error(Bindings { tls: settings, ..Bindings::default() });
+    assert!(matches!(error, BindError::Tls(TlsError::NoAuthority)), "{error}");
+}
+
+#[test]
+fn certificates_are_read_from_files_and_faults_name_the_file() {
+    let dir = std::env::temp_dir().join(format!("host-tls-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let (ca_file, other_file) = (dir.join("ca.pem"), dir.join("other.txt"));
+    let ca = Authority::new("lab").unwrap();
+    std::fs::write(&ca_file, ca.pem()).unwrap();
+    std::fs::write(&other_file, "nothing of the kind").unwrap();
+
+    assert_eq!(host::certificates_from_file(&ca_file).unwrap(), [ca.certificate()]);
+    for (outcome, said) in [
+        (host::certificates_from_file(&other_file).map(drop), "there is no PEM certificate in"),
+        (host::certificates_from_file(&dir.join("none")).map(drop), "cannot read"),
+        (Credentials::from_files(&ca_file, &other_file).map(drop), "there is no PEM private key"),
+    ] {
+        let text = outcome.unwrap_err().to_string();
+        assert!(text.starts_with(said) && text.contains(dir.to_str().unwrap()), "{text}");
+    }
+    std::fs::remove_dir_all(&dir).unwrap();
+}
+
+fn listening(tls: TlsSettings) -> Bindings {
+    let addr: SocketAddr = "127.0.0.1:0".parse().unwrap();
+    Bindings { listen: vec![(Transport::Tls, addr)], tls, ..Bindings::default() }
+}
+
+fn server(own: Credentials) -> Running {
+    let tls = TlsSettings { server: Some(own), ..TlsSettings::default() };
+    Running::start(listening(tls), Manners::Echo)
+}
+
+fn client(tls: TlsSettings) -> Running {
+    Running::start(Bindings { tls, ..Bindings::default() }, Manners::Silent)
+}
+
+fn trusting(ca: &Authority) -> TlsSettings {
+    TlsSettings {
+        authorities: vec![ca.certificate()],
+        system_roots: SystemRoots::Ignored,
+        ..TlsSettings::default()
+    }
+}
+
+fn refused(fault: CertificateFault) -> Cause {
+    Cause::Certificate(fault)
+}
+
+/// What a client with these settings makes of the server: the name it verified, or why it refused.
+fn verdict_of<'a>(
+    server: &Running,
+    settings: TlsSettings,
+    name: &'a str,
+) -> Result<Option<&'a str>, Cause> {
+    let client = client(settings);
+    client.connect(1, Transport::Tls, server.listen(), name);
+    match client.next() {
+        Heard::Connected { verified: None, .. } => Ok(None),
+        Heard::Connected { verified: Some(verified), .. } => {
+            assert_eq!(verified, name);
+            Ok(Some(name))
+        }
+        Heard::Closed { cause, .. } => Err(cause),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn bind_error(bindings: Bindings) -> BindError {
+    let plan =
+        Plan { bindings, clock: host::Clock::start(), events: Box::new(|_, _| {}), tap: None };
+    match Host::new().unwrap().add(plan, |_| Probe::default()) {
+        Ok(_) => panic!("it was bound"),
+        Err(error) => error,
+    }
+}
