@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
 
+use dns::Question;
 use net::{Instant, Name, Rng, Transport};
 
 use crate::{Target, Trail};
@@ -91,6 +92,10 @@ pub struct Hops {
     pub(crate) generation: u64,
     pub(crate) since: Instant,
     pub(crate) die: u64,
+    /// When something should be asked anew so that nobody waits for it.
+    pub(crate) ahead_at: Instant,
+    /// Static record sets that were consulted anew for this (A24).
+    pub(crate) consulted: BTreeSet<Question>,
 }
 
 /// Servers that are equal in rank.
@@ -115,6 +120,8 @@ pub(crate) enum RankOrder {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RankedServer {
     pub(crate) weight: u16,
+    /// Whether a static NAPTR or SRV record led here.
+    pub(crate) by_static: bool,
     pub(crate) hops: Vec<NextHop>,
 }
 

@@ -1,7 +1,8 @@
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use dns::{Data, DomainName, Naptr, RecordType, Srv};
+use dns::{Data, DomainName, Naptr, Question, RecordType, Srv};
 
 /// How one account locates its servers: everything but the target that decides the answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -135,21 +136,49 @@ impl StaticRecords {
         self.a.is_empty() && self.srv.is_empty() && self.naptr.is_empty()
     }
 
-    /// The record set of `name` and `kind`, with the TTL of each record, in index order.
-    pub(crate) fn find(&self, name: &DomainName, kind: RecordType) -> Vec<(u32, Data)> {
-        let addresses =
-            self.a.iter().map(|entry| (&entry.name, entry.ttl_s, Data::of_address(entry.ip)));
-        let services =
-            self.srv.iter().map(|entry| (&entry.name, entry.ttl_s, Data::Srv(entry.srv.clone())));
-        let pointers = self
-            .naptr
+    /// The record set of a name and type, in index order.
+    pub(crate) fn find(&self, set: &Question) -> Vec<Data> {
+        match set.kind {
+            RecordType::A | RecordType::Aaaa => self
+                .a
+                .iter()
+                .filter(|entry| entry.name == set.name)
+                .map(|entry| Data::of_address(entry.ip))
+                .filter(|data| data.kind() == set.kind)
+                .collect(),
+            RecordType::Srv => self
+                .srv
+                .iter()
+                .filter(|entry| entry.name == set.name)
+                .map(|entry| Data::Srv(entry.srv.clone()))
+                .collect(),
+            RecordType::Naptr => self
+                .naptr
+                .iter()
+                .filter(|entry| entry.name == set.name)
+                .map(|entry| Data::Naptr(Box::new(entry.naptr.clone())))
+                .collect(),
+            RecordType::Ns | RecordType::Cname | RecordType::Soa | RecordType::Other(_) => {
+                Vec::new()
+            }
+        }
+    }
+
+    /// How long a record set counts after it was consulted: several entries of one name and type
+    /// are one set, so the least of their TTLs; none where there is no entry.
+    pub(crate) fn lifetime(&self, set: &Question) -> Option<Duration> {
+        let addresses = self
+            .a
             .iter()
-            .map(|entry| (&entry.name, entry.ttl_s, Data::Naptr(Box::new(entry.naptr.clone()))));
+            .filter(|entry| Data::of_address(entry.ip).kind() == set.kind)
+            .map(|entry| (&entry.name, entry.ttl_s));
+        let services = self.srv.iter().map(|entry| (&entry.name, entry.ttl_s));
+        let pointers = self.naptr.iter().map(|entry| (&entry.name, entry.ttl_s));
         addresses
-            .chain(services)
-            .chain(pointers)
-            .filter(|(owner, _, data)| *owner == name && data.kind() == kind)
-            .map(|(_, ttl_s, data)| (ttl_s, data))
-            .collect()
+            .chain(services.filter(|_| set.kind == RecordType::Srv))
+            .chain(pointers.filter(|_| set.kind == RecordType::Naptr))
+            .filter(|(name, _)| **name == set.name)
+            .map(|(_, ttl_s)| Duration::from_secs(ttl_s.into()))
+            .min()
     }
 }
