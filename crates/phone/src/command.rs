@@ -15,6 +15,13 @@ pub enum Command {
         /// The account.
         account: u8,
     },
+    /// Tells how many calls, ringings and diallings a phone has; modes 1 to 3 fail back at none.
+    SetBusy {
+        /// The phone.
+        phone: Mac,
+        /// How many.
+        calls: u16,
+    },
     /// Unregisters everything; [`crate::EventKind::Stopped`] follows, after 2 s at the latest.
     Stop,
 }

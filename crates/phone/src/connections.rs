@@ -150,6 +150,11 @@ impl Connections {
         self.table.get(&conn).map(|connection| (connection.transport, connection.far))
     }
 
+    /// The phones that use it.
+    pub(crate) fn users(&self, conn: Conn) -> Vec<u32> {
+        self.table.get(&conn).map_or_else(Vec::new, |found| found.users.iter().copied().collect())
+    }
+
     /// Where its bytes become messages.
     pub(crate) fn framer(&mut self, conn: Conn) -> Option<&mut Framer> {
         match &mut self.table.get_mut(&conn)?.stage {

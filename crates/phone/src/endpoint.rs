@@ -118,14 +118,6 @@ impl Endpoint {
         self.phones.len()
     }
 
-    /// Tells how many calls, ringings and diallings a phone has; modes 1 to 3 fail back at none.
-    pub fn set_busy(&mut self, now: Instant, phone: Mac, calls: u16) {
-        let index = self.by_mac.get(&phone).copied();
-        if let Some(index) = index {
-            self.with(index, |phone, shared| phone.set_busy(now, shared, calls));
-        }
-    }
-
     fn apply(&mut self, now: Instant, settings: PhoneSettings) {
         let known = self.by_mac.get(&settings.mac).copied();
         let (index, why) = match known {
@@ -261,7 +253,11 @@ impl Endpoint {
                     let bytes = bytes::Bytes::from_static(b"\r\n");
                     self.shared.out.push_back(Output::Write { conn, bytes });
                 }
-                Frame::Pong => {}
+                Frame::Pong => {
+                    for index in self.shared.conns.users(conn) {
+                        self.with(index, |phone, shared| phone.on_pong(now, shared, conn));
+                    }
+                }
                 Frame::Fault(fault) => {
                     self.on_fault(now, way, &fault);
                     self.shared.out.push_back(Output::Close { conn });
@@ -425,6 +421,12 @@ impl Node for Endpoint {
                 let index = self.by_mac.get(&phone).copied();
                 if let Some(index) = index {
                     self.with(index, |phone, shared| phone.order_register(now, shared, account));
+                }
+            }
+            Command::SetBusy { phone, calls } => {
+                let index = self.by_mac.get(&phone).copied();
+                if let Some(index) = index {
+                    self.with(index, |phone, shared| phone.set_busy(now, shared, calls));
                 }
             }
             Command::Stop => {

@@ -94,6 +94,8 @@ pub enum Why {
     ConnectionLost,
     /// A request got no answer from any next hop of the server.
     Doubt,
+    /// Liveness probes of the registered next hop stayed unanswered.
+    Liveness,
     /// A fault of this machine, never counted against a next hop.
     Local(Cause),
     /// The attempt was given up for another reason of the phone's own.
@@ -139,6 +141,7 @@ impl fmt::Display for Why {
             Self::Retry => "retry",
             Self::ConnectionLost => "connection_lost",
             Self::Doubt => "doubt",
+            Self::Liveness => "liveness",
             Self::Local(Cause::QueueFull) => "queue_full",
             Self::Local(Cause::NoRoute) => "no_route",
             Self::Local(_) => "send_denied",

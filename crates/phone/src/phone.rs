@@ -181,6 +181,10 @@ impl Phone {
         self.sweep(now, shared);
     }
 
+    pub(crate) fn on_pong(&mut self, now: Instant, shared: &mut Shared, conn: Conn) {
+        self.each(now, shared, |account, ctx| account.on_pong(ctx, conn));
+    }
+
     pub(crate) fn on_located(
         &mut self,
         now: Instant,

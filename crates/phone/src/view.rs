@@ -28,9 +28,9 @@ pub struct PhoneView {
 pub enum RegisterStatus {
     /// A 200 OK stands behind it and no request has been unanswered since.
     Registered,
-    /// A REGISTER is under way and nothing is held.
+    /// Nothing is held yet and nothing has failed.
     Registering,
-    /// Nothing is held and the last pass failed.
+    /// Nothing is held, or only a lease in doubt, and the last pass failed.
     RegisterFailed,
     /// The account is not enabled.
     Disabled,

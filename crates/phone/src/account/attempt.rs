@@ -128,6 +128,10 @@ impl Attempt {
         self.errand.place
     }
 
+    pub(crate) const fn call_id(&self) -> u64 {
+        self.errand.call_id
+    }
+
     pub(crate) const fn began(&self) -> Instant {
         self.began
     }

@@ -11,7 +11,7 @@ use super::group::Group;
 use super::registration::{Ask, Registration};
 use super::rules::{Identity, Mode};
 use crate::budget::{Budget, Kind, Plan};
-use crate::context::{Context, Hop};
+use crate::context::Context;
 
 /// The shared part.
 #[derive(Debug)]
@@ -79,6 +79,17 @@ impl Core {
         self.registrations[index].write(ctx, identity, attempt, ask)
     }
 
+    /// An OPTIONS through `group`, to see whether its next hop is alive.
+    pub(crate) fn write_options(
+        &self,
+        ctx: &Context<'_>,
+        group: usize,
+        attempt: &Attempt,
+    ) -> Bytes {
+        let registration = self.registration(group);
+        registration.write_options(ctx, self.identity(), attempt)
+    }
+
     /// The Expires that is asked for through `group`.
     pub(crate) fn asked_expires_s(&self, group: usize) -> u32 {
         self.identity().server(self.registration(group).server).expires_s
@@ -93,15 +104,5 @@ impl Core {
         let last = Plan::new(Kind::NonInvite, Budget::Full, timers).give_up();
         let hops = u32::try_from(entry.known_hops(ctx).len()).unwrap_or(1).max(1);
         each * (hops - 1) + last
-    }
-
-    /// Whether `hop` is the higher one of two that group `group` lists in `hops`.
-    pub(crate) fn is_above(hops: &[Hop], hop: &Hop, other: &Hop) -> bool {
-        let at = |wanted: &Hop| hops.iter().position(|listed| listed.is_same(wanted));
-        match (at(hop), at(other)) {
-            (Some(ours), Some(theirs)) => ours < theirs,
-            (Some(_), None) => true,
-            (None, Some(_) | None) => false,
-        }
     }
 }

@@ -5,6 +5,8 @@
 //! is the machine that applies them, [`pass`] one walk over candidates, [`attempt`] one request at one
 //! next hop.
 
+mod answer;
+mod arriving;
 mod attempt;
 mod candidates;
 mod core;
@@ -13,11 +15,13 @@ mod failover;
 mod fallback;
 mod group;
 mod pass;
+mod probing;
 mod registration;
 mod removal;
 mod rules;
 mod upkeep;
 mod view;
+mod watch;
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -26,8 +30,9 @@ use locate::{Ahead, LocationId};
 use net::{Cause, Conn, Instant};
 use params::{AccountSettings, DnsCacheType};
 
+pub(crate) use self::answer::Arrival;
 pub(crate) use self::core::Core;
-pub(crate) use self::upkeep::{Arrival, Taken};
+pub(crate) use self::upkeep::Taken;
 
 use self::group::Group;
 use self::registration::Registration;
@@ -158,6 +163,13 @@ impl Account {
             upkeep.on_closed(&mut self.core, ctx, conn, cause);
         }
         removal::on_closed(&mut self.farewells, &mut self.core, ctx, conn, cause);
+    }
+
+    /// A pong came over a connection of this phone.
+    pub(crate) fn on_pong(&mut self, ctx: &mut Context<'_>, conn: Conn) {
+        for upkeep in &mut self.upkeeps {
+            upkeep.on_pong(&mut self.core, ctx, conn);
+        }
     }
 
     pub(crate) fn on_located(

@@ -32,8 +32,8 @@ pub(crate) struct Lease {
     pub(crate) conn: Option<Conn>,
     /// RFC 3608, for requests that use this lease.
     pub(crate) service_route: Box<[Box<str>]>,
-    /// RFC 5626: the registrar said `Require: outbound`.
-    pub(crate) outbound: bool,
+    /// RFC 5626 §4.4.1: the registrar said `Require: outbound`; from one keep-alive to the next.
+    pub(crate) keep_alive: Option<Duration>,
 }
 
 /// What a next hop challenged with last: nonce and nc belong to it (behaviour §7).
@@ -49,7 +49,7 @@ struct Known {
 pub(crate) struct Grant {
     pub(crate) expires: Duration,
     pub(crate) service_route: Box<[Box<str>]>,
-    pub(crate) outbound: bool,
+    pub(crate) keep_alive: Option<Duration>,
 }
 
 /// What to do with a challenge.
@@ -163,6 +163,40 @@ impl Registration {
         writer.finish(None)
     }
 
+    /// An OPTIONS for `attempt`, whose flow has to be ready.
+    pub(crate) fn write_options(
+        &self,
+        ctx: &Context<'_>,
+        identity: Identity<'_>,
+        attempt: &Attempt,
+    ) -> Bytes {
+        let transport = attempt.transport();
+        let local = attempt.local().unwrap_or(SocketAddr::from(([0, 0, 0, 0], 0)));
+        let local = contact_address(ctx, transport, local, attempt.hop().addr);
+        let host = &identity.server(self.server).address;
+        let (uri, aor) = (format!("sip:{}", text::host(host)), identity.aor(host));
+        let mut writer = Writer::request(&Method::Options, &uri)
+            .via(transport, local, &attempt.branch(ctx.device.index))
+            .header("Max-Forwards", 70);
+        if let Some(route) = identity.route(attempt.place()) {
+            writer = writer.header("Route", route);
+        }
+        // RFC 3608 §5: the Service-Route of the lease follows the proxy.
+        for route in self.lease.iter().flat_map(|lease| &*lease.service_route) {
+            writer = writer.header("Route", route);
+        }
+        let contact = identity.contact_uri(transport, local, self.line);
+        writer
+            .header("From", format_args!("<{aor}>;tag={:016x}", self.tag))
+            .header("To", format_args!("<{uri}>"))
+            .header("Call-ID", format_args!("{:016x}", attempt.call_id()))
+            .header("CSeq", "1 OPTIONS")
+            .header("Contact", format_args!("<{contact}>"))
+            .header("Accept", "application/sdp")
+            .header("User-Agent", crate::USER_AGENT)
+            .finish(None)
+    }
+
     /// The Contact: the user part stays the AoR's, our own mark is the `line` parameter.
     fn contact(
         &self,
@@ -266,9 +300,16 @@ impl Registration {
                 granted.clamp(GRANT_MIN_S, i32::MAX.unsigned_abs()).into(),
             ),
             service_route: response.service_routes().into_boxed_slice(),
-            outbound: response.requires("outbound"),
+            keep_alive: response.requires("outbound").then(|| flow_timer(response)),
         })
     }
+}
+
+/// From one keep-alive to the next: the Flow-Timer, else two minutes, of which 80 % are used
+/// (RFC 5626 §4.4.1 and §5.4).
+fn flow_timer(response: &Response) -> Duration {
+    let said = response.header("Flow-Timer").and_then(|value| value.trim().parse::<u64>().ok());
+    Duration::from_secs(said.unwrap_or(120).clamp(10, 3600)).mul_f64(0.8)
 }
 
 /// When a lease of `granted` from `sent` is refreshed (behaviour §7): at its end less an overlap,

@@ -2,11 +2,12 @@
 
 use net::{Cause, Conn, Instant};
 
+use super::answer::Arrival;
 use super::attempt::{Attempt, Errand, Progress};
 use super::core::Core;
 use super::failover::{Judgement, judge};
 use super::registration::{Ask, Challenged};
-use super::upkeep::{Arrival, Removal, Taken};
+use super::upkeep::{Removal, Taken};
 use crate::budget::{Budget, Kind, Plan};
 use crate::context::{Context, name_of};
 use crate::event::{EventKind, Why};

@@ -47,11 +47,10 @@ impl Account {
     fn status(&self, now: Instant) -> RegisterStatus {
         let sound = self.core.registrations().iter().any(|r| r.is_sound(now));
         let failed = self.upkeeps.iter().any(|upkeep| upkeep.last_failure.is_some());
-        let passing = self.upkeeps.iter().any(|u| matches!(u.state, State::Passing(_)));
-        match (sound, failed, passing) {
-            (true, _, _) => RegisterStatus::Registered,
-            (false, false, _) | (false, true, true) => RegisterStatus::Registering,
-            (false, true, false) => RegisterStatus::RegisterFailed,
+        match (sound, failed) {
+            (true, _) => RegisterStatus::Registered,
+            (false, true) => RegisterStatus::RegisterFailed,
+            (false, false) => RegisterStatus::Registering,
         }
     }
 
@@ -172,6 +171,7 @@ fn why_word(why: crate::event::Why) -> &'static str {
         Why::Settings => "settings",
         Why::Start => "start",
         Why::Doubt => "doubt",
+        Why::Liveness => "liveness",
         Why::LeaseEnd => "lease_end",
         Why::ConnectionLost => "connection_lost",
         Why::Retry

@@ -1,0 +1,306 @@
+//! A bench in virtual time: one phone, a few scripted registrars, and questions about what they got.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use net::{Conn, Input, Instant, Node, Output, Reason, Socket, Transport};
+use params::{Device, Interner, Layer, Layers, PhoneSettings, Source};
+use phone::{Command, Endpoint, EndpointConfig, Event, EventKind};
+use sim::{Addresses, Handle, World};
+use sip::{Frame, Framer, Message, Request, Writer};
+
+pub fn s(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+pub fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+pub fn at(seconds: f64) -> Instant {
+    Instant::ZERO + Duration::from_secs_f64(seconds)
+}
+
+/// The address of server number `last` at the standard port.
+pub fn server(last: u8) -> SocketAddr {
+    SocketAddr::from(([192, 0, 2, last], 5060))
+}
+
+/// What a scripted registrar does with a REGISTER.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Does {
+    /// Grants what is asked, at most this many seconds.
+    Grant(u32),
+    /// Says nothing.
+    Mute,
+    /// Answers with this status and these header fields.
+    Status(u16, &'static str),
+    /// The first answer of the list once, then the next.
+    Then(Vec<Does>),
+}
+
+/// One request as a registrar got it.
+#[derive(Clone, Debug)]
+pub struct Got {
+    pub at: Instant,
+    pub method: String,
+    pub call_id: String,
+    pub cseq: u32,
+    pub branch: String,
+    pub uri: String,
+    pub to: String,
+    pub contact: String,
+    pub route: Option<String>,
+    pub authorization: Option<String>,
+    pub expires: Option<u32>,
+    pub retransmission: bool,
+    pub raw: String,
+}
+
+/// A registrar that does what it is told and remembers what it got.
+#[derive(Debug)]
+pub struct Registrar {
+    pub does: Does,
+    pub got: Vec<Got>,
+    out: VecDeque<Output<()>>,
+    framers: Vec<(Conn, Framer)>,
+}
+
+enum Way {
+    Udp(Socket, SocketAddr),
+    Stream(Conn, SocketAddr),
+}
+
+impl Registrar {
+    fn new(does: Does) -> Self {
+        Self { does, got: Vec::new(), out: VecDeque::new(), framers: Vec::new() }
+    }
+
+    fn receive(&mut self, now: Instant, way: Way, request: &Request) {
+        let text = |name: &str| request.header(name).map(str::to_owned);
+        let retransmission = self.got.iter().any(|got| got.branch == request.branch());
+        self.got.push(Got {
+            at: now,
+            method: request.method().to_string(),
+            call_id: request.call_id().to_owned(),
+            cseq: request.cseq(),
+            branch: request.branch().to_owned(),
+            uri: request.uri().to_owned(),
+            to: request.to_uri().to_owned(),
+            contact: text("Contact").unwrap_or_default(),
+            route: text("Route"),
+            authorization: text("Authorization").or_else(|| text("Proxy-Authorization")),
+            expires: request.expires(),
+            retransmission,
+            raw: String::from_utf8_lossy(&[]).into_owned(),
+        });
+        let does = match &mut self.does {
+            Does::Then(list) if !retransmission && list.len() > 1 => list.remove(0),
+            Does::Then(list) => list[0].clone(),
+            other => other.clone(),
+        };
+        let from = match way {
+            Way::Udp(_, from) | Way::Stream(_, from) => from,
+        };
+        let answer = match does {
+            Does::Mute | Does::Then(_) => return,
+            Does::Grant(most) => {
+                let expires = request.expires().unwrap_or(3600).min(most);
+                let contact = text("Contact").unwrap_or_default();
+                Writer::response(request, 200, "OK", Some("srv"), from)
+                    .header("Contact", format_args!("{contact};expires={expires}"))
+                    .finish(None)
+            }
+            Does::Status(status, fields) => {
+                let mut writer = Writer::response(request, status, "Said", Some("srv"), from);
+                for field in fields.split('\n').filter(|field| !field.is_empty()) {
+                    let (name, value) = field.split_once(": ").expect("a header field");
+                    writer = writer.header(name, value);
+                }
+                writer.finish(None)
+            }
+        };
+        self.out.push_back(match way {
+            Way::Udp(socket, to) => Output::Datagram { socket, to, bytes: answer },
+            Way::Stream(conn, _) => Output::Write { conn, bytes: answer },
+        });
+    }
+}
+
+impl Node for Registrar {
+    type Command = Does;
+    type Event = ();
+
+    fn handle(&mut self, now: Instant, input: Input<'_>) {
+        match input {
+            Input::Datagram { socket, from, bytes } => {
+                if let Ok(Message::Request(request)) = sip::parse_datagram(bytes) {
+                    self.receive(now, Way::Udp(socket, from), &request);
+                }
+            }
+            Input::Accepted { conn, .. } => self.framers.push((conn, Framer::default())),
+            Input::Chunk { conn, bytes } => {
+                let Some(index) = self.framers.iter().position(|(c, _)| *c == conn) else { return };
+                self.framers[index].1.push(bytes);
+                while let Some(frame) = self.framers[index].1.next() {
+                    if let Frame::Message(Message::Request(request)) = frame {
+                        let from = SocketAddr::from(([192, 0, 2, 100], 5060));
+                        self.receive(now, Way::Stream(conn, from), &request);
+                    }
+                }
+            }
+            Input::Closed { conn, .. } => self.framers.retain(|(c, _)| *c != conn),
+            _ => {}
+        }
+    }
+
+    fn command(&mut self, _: Instant, does: Does) {
+        self.does = does;
+    }
+
+    fn poll_output(&mut self) -> Option<Output<()>> {
+        self.out.pop_front()
+    }
+
+    fn next_timeout(&self) -> Option<(Instant, Reason)> {
+        None
+    }
+}
+
+pub const MAC: &str = "001565000001";
+
+/// The settings that `lines` of a configuration file make.
+pub fn settings(lines: &str) -> PhoneSettings {
+    let text = format!(
+        "account.1.enable = 1\naccount.1.user_name = 1001\naccount.1.password = pw\n{lines}\n"
+    );
+    let source = Source { name: "phone.cfg", layer: Layer::Mac, bytes: text.as_bytes() };
+    let (layers, findings) = Layers::load(&[source]);
+    assert!(findings.is_empty(), "{findings:?}");
+    let device = Device { mac: MAC.parse().unwrap(), ..Device::default() };
+    let (settings, errors) = layers.settings(&device, &mut Interner::default());
+    assert!(errors.is_empty(), "{errors:?}");
+    settings
+}
+
+/// Lines that name two or three next hops of one server by static records: `pbx.test` is
+/// 192.0.2.1, .2 and so on.
+pub fn hops(count: u8) -> String {
+    let mut lines = String::from("account.1.sip_server.1.address = pbx.test\n");
+    for n in 1..=count {
+        lines += &format!("dns_cache_a.{n}.name = pbx.test\ndns_cache_a.{n}.ip = 192.0.2.{n}\n");
+    }
+    lines
+}
+
+/// A phone and registrars at 192.0.2.1, .2, …
+pub struct Bench {
+    pub world: World,
+    pub phone: Handle<Endpoint>,
+    pub servers: Vec<Handle<Registrar>>,
+}
+
+impl Bench {
+    /// A bench whose phone has the settings of `lines`; server N does what `does[N - 1]` says.
+    pub fn new(lines: &str, does: &[Does]) -> Self {
+        Self::seeded(1, lines, does)
+    }
+
+    pub fn seeded(seed: u64, lines: &str, does: &[Does]) -> Self {
+        let mut world = World::new(seed);
+        let servers = (1..)
+            .zip(does)
+            .map(|(last, does)| {
+                let addr = server(last);
+                let tls = SocketAddr::new(addr.ip(), 5061);
+                let place = Addresses::server(addr).listening(Transport::Tls, tls);
+                world.add(&format!("server{last}"), Registrar::new(does.clone()), place)
+            })
+            .collect();
+        let own = SocketAddr::from(([192, 0, 2, 100], 5060));
+        let endpoint = Endpoint::new(EndpointConfig {
+            seed,
+            secret: [7; 16],
+            sockets: vec![(Socket(0), own)],
+            listen: vec![(Transport::Tcp, own)],
+            advertise: None,
+            resolver: locate::ResolverConfig {
+                name_servers: Vec::new(),
+                query_timeout: s(3),
+                retry_times: 2,
+                serve_stale: None,
+                over_tcp: false,
+            },
+        });
+        let phone = world.add("phone", endpoint, Addresses::server(own));
+        let mut bench = Self { world, phone, servers };
+        bench.apply(lines);
+        bench
+    }
+
+    pub fn apply(&mut self, lines: &str) {
+        let settings = Box::new(settings(lines));
+        self.world.command(self.phone, Command::Apply(settings));
+    }
+
+    pub fn run_to(&mut self, seconds: f64) {
+        self.world.run_until(at(seconds));
+    }
+
+    /// From now on server `number` does this.
+    pub fn order(&mut self, number: usize, does: Does) {
+        self.world.command(self.servers[number - 1], does);
+    }
+
+    /// Everything that server `number` got.
+    pub fn got(&self, number: usize) -> &[Got] {
+        &self.world.node(self.servers[number - 1]).got
+    }
+
+    /// When server `number` got something, in seconds rounded to the tenth.
+    pub fn times(&self, number: usize) -> Vec<f64> {
+        self.got(number).iter().map(|got| (got.at.as_secs_f64() * 10.0).round() / 10.0).collect()
+    }
+
+    pub fn events(&self) -> Vec<&EventKind> {
+        self.world
+            .events(self.phone)
+            .iter()
+            .map(|(_, event): &(Instant, Event)| &event.kind)
+            .collect()
+    }
+
+    /// The moves so far, as `failover REGISTER 192.0.2.1 > 192.0.2.2 timed_out`.
+    pub fn moves(&self) -> Vec<String> {
+        let told = |kind: &&EventKind| match kind {
+            EventKind::Moved { kind, method, from, to, why, .. } => Some(format!(
+                "{} {method} {} > {} {why}",
+                kind.as_str(),
+                from.addr.ip(),
+                to.addr.ip()
+            )),
+            _ => None,
+        };
+        self.events().iter().filter_map(told).collect()
+    }
+
+    /// The next hops that hold a lease that is not in doubt, by the last byte of their address.
+    pub fn registered(&self) -> Vec<u8> {
+        let views = self.world.node(self.phone).views(self.world.now());
+        let servers = views.into_iter().flat_map(|phone| phone.accounts).flat_map(|a| a.servers);
+        servers
+            .filter(|server| server.registered)
+            .filter_map(|server| server.lease)
+            .map(|lease| match lease.next_hop.addr {
+                SocketAddr::V4(addr) => addr.ip().octets()[3],
+                SocketAddr::V6(_) => 0,
+            })
+            .collect()
+    }
+
+    /// The word that the page shows for account 1.
+    pub fn status(&self) -> &'static str {
+        self.world.node(self.phone).views(self.world.now())[0].accounts[0].status.as_str()
+    }
+}
