@@ -145,8 +145,11 @@ pub enum Refused {
 /// What a node's owner sends it.
 pub(crate) enum Order<N: Node> {
     Command(N::Command),
-    Inspect(Box<dyn FnOnce(&mut N, Instant) + Send>),
+    Inspect(Look<N>),
 }
+
+/// What an owner does with its node between two turns.
+type Look<N> = Box<dyn FnOnce(&mut N, Instant) + Send>;
 
 /// The receiving ends of a [`Handle`].
 pub(crate) struct Inbox<N: Node> {

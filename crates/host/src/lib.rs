@@ -6,9 +6,12 @@
 //! packet. The executor knows transports only: no message, no policy.
 
 pub mod certs;
+pub mod files;
+pub mod pcap;
 
 mod alarm;
 mod clock;
+mod frame;
 mod handle;
 mod host;
 mod icmp;

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -302,7 +302,7 @@ impl Session {
     /// Writes and flushes what waits; ready when nothing does.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while let Some(next) = self.link.queue.front_mut() {
-            let written = std::task::ready!(Pin::new(&mut self.stream).poll_write(cx, next))?;
+            let written = ready!(Pin::new(&mut self.stream).poll_write(cx, next))?;
             bytes::Buf::advance(next, written);
             self.unflushed = true;
             self.link.waiting.bytes.fetch_sub(written, Ordering::Relaxed);
@@ -312,7 +312,7 @@ impl Session {
             }
         }
         if self.unflushed {
-            std::task::ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+            ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
             self.unflushed = false;
         }
         Poll::Ready(Ok(()))
@@ -321,14 +321,14 @@ impl Session {
     /// Reads one chunk and hands it to the loop; waits when the loop has enough to do.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Cause>> {
         if let Some(unsent) = &mut self.unsent {
-            let taken = std::task::ready!(unsent.as_mut().poll(cx));
+            let taken = ready!(unsent.as_mut().poll(cx));
             self.unsent = None;
             if !taken {
                 return Poll::Ready(Err(Cause::Reset));
             }
         }
-        let chunk = std::task::ready!(read_chunk(&mut self.stream, cx))
-            .map_err(|error| broken_cause(&error))?;
+        let chunk =
+            ready!(read_chunk(&mut self.stream, cx)).map_err(|error| broken_cause(&error))?;
         if chunk.is_empty() {
             return Poll::Ready(Err(Cause::PeerClosed));
         }
@@ -343,19 +343,18 @@ impl Session {
 
     /// Writes what waits, and ends the connection in order.
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let closed = match self.poll_write(cx) {
-            Poll::Ready(Ok(())) => Pin::new(&mut self.stream).poll_shutdown(cx),
-            other => other,
-        };
         // What fails at the end is of no interest to anybody.
-        closed.map(drop)
+        if ready!(self.poll_write(cx)).is_ok() {
+            drop(ready!(Pin::new(&mut self.stream).poll_shutdown(cx)));
+        }
+        Poll::Ready(())
     }
 }
 
 fn read_chunk(stream: &mut Stream, cx: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
     SCRATCH.with_borrow_mut(|scratch| {
         let mut buf = ReadBuf::new(scratch);
-        std::task::ready!(Pin::new(stream).poll_read(cx, &mut buf))?;
+        ready!(Pin::new(stream).poll_read(cx, &mut buf))?;
         Poll::Ready(Ok(Bytes::copy_from_slice(buf.filled())))
     })
 }

@@ -214,19 +214,24 @@ pub(crate) fn handshake_cause(error: &io::Error) -> Cause {
 }
 
 fn certificate_fault(error: &CertificateError) -> CertificateFault {
-    match error {
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            CertificateFault::WrongName
-        }
-        CertificateError::Expired
-        | CertificateError::ExpiredContext { .. }
-        | CertificateError::NotValidYet
-        | CertificateError::NotValidYetContext { .. } => CertificateFault::Expired,
-        CertificateError::UnknownIssuer => CertificateFault::UnknownIssuer,
-        // An authority's own certificate, used by a server: nobody else signed it.
-        other if is_authority(other) => CertificateFault::UnknownIssuer,
-        _ => CertificateFault::Invalid,
+    use CertificateError as Fault;
+    if matches!(error, Fault::NotValidForName | Fault::NotValidForNameContext { .. }) {
+        return CertificateFault::WrongName;
     }
+    if matches!(
+        error,
+        Fault::Expired
+            | Fault::ExpiredContext { .. }
+            | Fault::NotValidYet
+            | Fault::NotValidYetContext { .. }
+    ) {
+        return CertificateFault::Expired;
+    }
+    // An authority's own certificate, used by a server: nobody else signed it.
+    if *error == Fault::UnknownIssuer || is_authority(error) {
+        return CertificateFault::UnknownIssuer;
+    }
+    CertificateFault::Invalid
 }
 
 /// Whether a server showed the certificate of an authority, which is valid in time: that is checked

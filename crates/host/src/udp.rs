@@ -177,12 +177,14 @@ impl Port {
         let flags = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;
         let fd = self.fd.get_ref().as_raw_fd();
         let entry = recvmsg::<SockaddrStorage>(fd, &mut pieces, Some(&mut control), flags).ok()?;
-        let cause = entry.cmsgs().ok()?.find_map(|message| match message {
-            ControlMessageOwned::Ipv4RecvErr(error, _)
-            | ControlMessageOwned::Ipv6RecvErr(error, _) => {
+        let cause = entry.cmsgs().ok()?.find_map(|message| {
+            if let ControlMessageOwned::Ipv4RecvErr(error, _)
+            | ControlMessageOwned::Ipv6RecvErr(error, _) = message
+            {
                 icmp::cause_of(error.ee_origin, error.ee_type, error.ee_code)
+            } else {
+                None
             }
-            _ => None,
         });
         let to = entry.address.as_ref().and_then(socket_addr)?;
         Some(Report { to, cause, len: entry.bytes })
@@ -273,9 +275,8 @@ fn receive(
     let message =
         recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut pieces, Some(control), flags)?;
     let total = message.cmsgs().ok().and_then(|mut messages| {
-        messages.find_map(|message| match message {
-            ControlMessageOwned::RxqOvfl(total) => Some(total),
-            _ => None,
+        messages.find_map(|message| {
+            if let ControlMessageOwned::RxqOvfl(total) = message { Some(total) } else { None }
         })
     });
     let from = message.address.as_ref().and_then(socket_addr);

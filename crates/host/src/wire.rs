@@ -43,9 +43,9 @@ impl Wire {
                 Ok(()) | Err(_) => Self::new(TcpStream::from_std(socket.into())?),
             }
         };
-        begin().map_err(|error| match udp::fault_of(&error) {
-            Cause::PortUnreachable => Cause::Refused,
-            cause => cause,
+        begin().map_err(|error| {
+            let refused = error.kind() == io::ErrorKind::ConnectionRefused;
+            if refused { Cause::Refused } else { udp::fault_of(&error) }
         })
     }
 
