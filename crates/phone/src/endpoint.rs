@@ -10,7 +10,7 @@ use net::{Cause, Conn, Input, Instant, Node, Output, Reason, Rng, Socket, Transp
 use params::{IcmpScope, Mac, PhoneSettings};
 use sip::{Frame, Message, Response};
 
-use crate::account::{Arrival, Taken};
+use crate::account::{Arrival, Bound, Taken};
 use crate::command::Command;
 use crate::connections::Connections;
 use crate::context::{Locals, OpenAttempts, Outputs, Shared};
@@ -104,6 +104,16 @@ impl Endpoint {
     #[must_use]
     pub fn views(&self, now: Instant) -> Vec<PhoneView> {
         self.phones.iter().map(|phone| phone.view(&self.shared, now)).collect()
+    }
+
+    /// The longest time until `account` of `phone` is registered at the best next hop that can be
+    /// reached, by case; `None` where there is no such account.
+    #[must_use]
+    pub fn bound(&self, phone: Mac, account: u8) -> Option<Bound> {
+        let index = usize::try_from(*self.by_mac.get(&phone)?).ok()?;
+        let phone = self.phones.get(index)?;
+        let account = phone.accounts.iter().find(|candidate| candidate.number() == account)?;
+        Some(account.bound(&self.shared, &phone.device))
     }
 
     /// Whether a stop is complete.

@@ -18,6 +18,7 @@ mod policy;
 mod text;
 mod view;
 
+pub use account::{Bound, BoundCase};
 pub use budget::{Budget, Kind, Plan, SipTimers};
 pub use command::Command;
 pub use endpoint::{Endpoint, EndpointConfig};

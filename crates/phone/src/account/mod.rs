@@ -8,6 +8,7 @@
 mod answer;
 mod arriving;
 mod attempt;
+mod bound;
 mod candidates;
 mod core;
 mod failback;
@@ -29,6 +30,8 @@ use std::time::Duration;
 use locate::{Ahead, LocationId};
 use net::{Cause, Conn, Instant};
 use params::{AccountSettings, DnsCacheType};
+
+pub use self::bound::{Bound, BoundCase};
 
 pub(crate) use self::answer::Arrival;
 pub(crate) use self::core::Core;

@@ -14,10 +14,6 @@ pub fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-pub fn ms(millis: u64) -> Duration {
-    Duration::from_millis(millis)
-}
-
 pub fn at(seconds: f64) -> Instant {
     Instant::ZERO + Duration::from_secs_f64(seconds)
 }
@@ -44,7 +40,6 @@ pub enum Does {
 #[derive(Clone, Debug)]
 pub struct Got {
     pub at: Instant,
-    pub method: String,
     pub call_id: String,
     pub cseq: u32,
     pub branch: String,
@@ -55,7 +50,6 @@ pub struct Got {
     pub authorization: Option<String>,
     pub expires: Option<u32>,
     pub retransmission: bool,
-    pub raw: String,
 }
 
 /// A registrar that does what it is told and remembers what it got.
@@ -82,7 +76,6 @@ impl Registrar {
         let retransmission = self.got.iter().any(|got| got.branch == request.branch());
         self.got.push(Got {
             at: now,
-            method: request.method().to_string(),
             call_id: request.call_id().to_owned(),
             cseq: request.cseq(),
             branch: request.branch().to_owned(),
@@ -93,7 +86,6 @@ impl Registrar {
             authorization: text("Authorization").or_else(|| text("Proxy-Authorization")),
             expires: request.expires(),
             retransmission,
-            raw: String::from_utf8_lossy(&[]).into_owned(),
         });
         let does = match &mut self.does {
             Does::Then(list) if !retransmission && list.len() > 1 => list.remove(0),
