@@ -6,7 +6,7 @@ mod proxy;
 mod register;
 mod targets;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +32,7 @@ use proxy::Proxy;
 pub struct Registrar {
     config: Config,
     name: Arc<str>,
+    users: BTreeSet<Box<str>>,
     database: Database,
     authenticator: Option<Authenticator>,
     faults: FaultPlan,
@@ -146,6 +147,7 @@ impl Registrar {
         };
         Self {
             name: (&*config.name).into(),
+            users: config.users.iter().map(|user| user.name.clone()).collect(),
             database,
             authenticator,
             faults: FaultPlan::default(),

@@ -42,7 +42,7 @@ impl Registrar {
         // RFC 3261 §10.3 step 5.
         let to = Uri::parse(request.to_uri()).ok_or(Reply::new(400))?;
         let (user, aor) = self.config.aor(&to).ok_or(Reply::new(404))?;
-        if !self.config.users.iter().any(|known| *known.name == *user) {
+        if !self.users.contains(&*user) {
             return Err(Reply::new(404));
         }
         // RFC 3261 §10.3 step 4.

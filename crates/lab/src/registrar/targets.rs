@@ -64,7 +64,7 @@ impl Registrar {
 
     /// The contacts bound to an address-of-record.
     fn bound(&self, now: Instant, user: &str, aor: &str) -> Result<Vec<Target>, u16> {
-        if !self.config.users.iter().any(|known| *known.name == *user) {
+        if !self.users.contains(user) {
             return Err(404);
         }
         let locations = self.database.lock();
