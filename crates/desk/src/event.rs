@@ -135,6 +135,20 @@ impl EventLine {
 }
 
 impl EventBody {
+    /// How long what is told took, where that is said.
+    #[must_use]
+    pub fn elapsed_s(&self) -> Option<f64> {
+        if let Self::AttemptEnded { elapsed_s, .. }
+        | Self::Failover { elapsed_s, .. }
+        | Self::Fallback { elapsed_s, .. }
+        | Self::Failback { elapsed_s, .. } = self
+        {
+            Some(*elapsed_s)
+        } else {
+            None
+        }
+    }
+
     /// For the three moves: event, method, from, to, reason.
     pub(crate) fn as_move(&self) -> Option<(&'static str, &str, &str, &str, &str)> {
         if let Self::Failover { method, from, to, reason, .. } = self {

@@ -18,6 +18,8 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Runs the phone that configuration files describe.
+    Run(RunArgs),
     /// Shows what the running phone does: accounts, servers, next hops, what happens next.
     Status(StatusArgs),
     /// Registers an account of the running phone at once and says how it went.
@@ -26,6 +28,8 @@ pub(crate) enum Command {
     Provision(ReachArgs),
     /// Prints the events of the running phone, one JSON object a line.
     Events(EventsArgs),
+    /// Runs servers to try a phone against: a zone and three registrars, with faults on command.
+    Lab(LabArgs),
 }
 
 /// How to reach a running phone.

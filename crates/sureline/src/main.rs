@@ -2,6 +2,8 @@
 
 mod attached;
 mod cli;
+mod lab;
+mod name_servers;
 mod out;
 mod run;
 mod show;
@@ -16,6 +18,8 @@ use cli::{Cli, Command};
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match &cli.command {
+        Command::Lab(args) => lab::lab(args),
+        Command::Run(args) => run::run(args),
         Command::Status(args) => attached::status(args),
         Command::Register(args) => attached::register(args),
         Command::Provision(args) => attached::provision(args),

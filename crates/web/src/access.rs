@@ -3,9 +3,10 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
-use axum::middleware::Next;
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use desk::Refused;
 
@@ -41,9 +42,14 @@ impl Access {
     }
 }
 
+/// `router`, for whoever `access` lets in.
+pub fn guarded(router: Router, access: Access) -> Router {
+    router.layer(middleware::from_fn_with_state(access, guard))
+}
+
 /// Lets a request through that names this machine as its host, comes from no foreign page, and
 /// carries the token.
-pub(crate) async fn guard(State(access): State<Access>, request: Request, next: Next) -> Response {
+async fn guard(State(access): State<Access>, request: Request, next: Next) -> Response {
     let headers = request.headers();
     let host = headers.get(header::HOST).and_then(|value| value.to_str().ok());
     let Some(host) = host.filter(|host| is_address_or_localhost(host)) else {

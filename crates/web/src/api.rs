@@ -9,7 +9,6 @@ use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::middleware;
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, get, post};
@@ -18,7 +17,7 @@ use futures_util::stream;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::access::{Access, guard};
+use crate::access::{Access, guarded};
 use crate::error::{Failure, answer_error, answer_json};
 
 /// The largest body that is read.
@@ -33,12 +32,12 @@ type Answer = Result<Response, Failure>;
 pub fn router(desk: Arc<dyn Desk>, access: Access) -> Router {
     let router =
         routes().into_iter().fold(Router::new(), |router, (path, route)| router.route(path, route));
-    router
+    let router = router
         .fallback(nowhere)
         .method_not_allowed_fallback(not_so)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .layer(middleware::from_fn_with_state(access, guard))
-        .with_state(desk)
+        .with_state(desk);
+    guarded(router, access)
 }
 
 fn routes() -> Vec<(&'static str, MethodRouter<Arc<dyn Desk>>)> {

@@ -8,7 +8,7 @@ mod api;
 mod error;
 mod serve;
 
-pub use access::Access;
+pub use access::{Access, guarded};
 pub use api::router;
 pub use error::{answer_error, answer_json};
 pub use serve::serve;

@@ -1,3 +1,181 @@
 //! `sureline run`: a phone on real sockets.
 
+mod config;
+mod engine;
+mod journal;
+mod local;
 pub(crate) mod log;
+mod sources;
+mod writer;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use desk::{About, ControlFile, Desk as _, EventBody};
+use host::Clock;
+use params::{Device, Profile};
+use phone::Command;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use web::Access;
+
+use crate::attached::block_on;
+use crate::cli::{LogLevel, ProfileArg, RunArgs};
+use crate::name_servers::name_servers;
+use crate::out::{Failure, Outcome, complain};
+use crate::state::{StateDir, token};
+use config::Config;
+use engine::{Engine, EngineConfig, resolver, sip_addresses, tls};
+use local::Local;
+use sources::Sources;
+use writer::{Target, Writer};
+
+/// Where the control API is served besides its own port, unless it is said otherwise.
+const WEB: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+const FREE_LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// `sureline run`.
+pub(crate) fn run(args: &RunArgs) -> Outcome {
+    let sources = Sources::find(args)?;
+    let state = StateDir::open(args.state.as_deref())?;
+    let _lock = state.lock("run")?;
+    let device = Device {
+        mac: sources.mac,
+        model: args.model,
+        firmware: args.firmware,
+        profile: args.profile.map(profile),
+    };
+    let local = state.file(&format!("{}-local.cfg", sources.mac));
+    let config = Config::load(device, sources.files, &args.set, local)?;
+    if args.log > LogLevel::Off {
+        for problem in config.problems() {
+            complain(problem);
+        }
+    }
+    block_on(live(args, &state, config))
+}
+
+const fn profile(profile: ProfileArg) -> Profile {
+    match profile {
+        ProfileArg::Compat => Profile::Compat,
+        ProfileArg::Fast => Profile::Fast,
+    }
+}
+
+/// From the first socket to the last line of the log.
+async fn live(args: &RunArgs, state: &StateDir, config: Config) -> Outcome {
+    let settings = config.settings();
+    let engine = Engine::start(engine_config(args, state, &settings)?)?;
+    let control = TcpListener::bind(FREE_LOOPBACK).await.map_err(Failure::failed)?;
+    let control_addr = control.local_addr().map_err(Failure::failed)?;
+    let web = web_listener(args).await?;
+    let file = ControlFile {
+        pid: std::process::id(),
+        api: format!("http://{control_addr}"),
+        sip: engine.sip(),
+        token: token()?,
+    };
+    let listening = EventBody::Listening { sip: file.sip.clone(), api: file.api.clone() };
+    engine.tell(About::default(), listening);
+    let writer = Writer::start(&engine.log, args.log, event_target(args)?)?;
+
+    let desk = Arc::new(Local::new(&engine, vec![config]));
+    let (end, ending) = watch::channel(false);
+    let mut servers = tokio::task::JoinSet::new();
+    for listener in [Some(control), web].into_iter().flatten() {
+        let router = web::router(desk.clone(), Access::by_token(&file.token));
+        let mut ending = ending.clone();
+        let ended = async move { drop(ending.wait_for(|ending| *ending).await) };
+        servers.spawn(web::serve(listener, router, ended));
+    }
+    warn_if_idle(args, &settings);
+    let order = Command::Apply(Box::new(settings));
+    engine.handle.command(order).await.map_err(Failure::failed)?;
+    state.write_json(ControlFile::NAME, &file)?;
+
+    until_ended(&desk).await?;
+
+    state.remove(ControlFile::NAME);
+    drop(desk);
+    engine.stop().await;
+    end.send_replace(true);
+    while servers.join_next().await.is_some() {}
+    writer.finish();
+    Ok(())
+}
+
+fn engine_config(
+    args: &RunArgs,
+    state: &StateDir,
+    settings: &params::PhoneSettings,
+) -> Result<EngineConfig, Failure> {
+    let dns = &settings.common.dns;
+    let configured = dns.servers.iter().map(|server| SocketAddr::new(*server, 53));
+    let servers = match (args.no_dns, args.dns.is_empty(), dns.servers.is_empty()) {
+        (true, ..) => Vec::new(),
+        (false, true, false) => configured.collect(),
+        (false, ..) => name_servers(&args.dns),
+    };
+    Ok(EngineConfig {
+        sip: sip_addresses(&args.sip, settings.common.listen.port),
+        advertise: args.advertise,
+        resolver: resolver(servers, dns),
+        secret: state.secret()?,
+        tls: tls(&settings.common.tls)?,
+        clock: Clock::start(),
+    })
+}
+
+/// The listener of `--web`. Where nobody asked for it, a port in use is no reason not to run.
+async fn web_listener(args: &RunArgs) -> Result<Option<TcpListener>, Failure> {
+    if args.no_web {
+        return Ok(None);
+    }
+    match (TcpListener::bind(args.web.unwrap_or(WEB)).await, args.web) {
+        (Ok(listener), _) => Ok(Some(listener)),
+        (Err(error), Some(addr)) => {
+            Err(Failure::misused(format!("cannot listen at {addr} (--web): {error}")))
+        }
+        (Err(error), None) => {
+            if args.log >= LogLevel::Warn {
+                complain(&format!("the API is not served at {WEB}: {error}; choose with --web"));
+            }
+            Ok(None)
+        }
+    }
+}
+
+fn event_target(args: &RunArgs) -> Result<Option<Target>, Failure> {
+    match &args.events {
+        _ if args.json => Ok(Some(Target::Stdout)),
+        None => Ok(None),
+        Some(path) if path.as_os_str() == "-" => Ok(Some(Target::Stdout)),
+        Some(path) => Target::file(path).map(Some),
+    }
+}
+
+fn warn_if_idle(args: &RunArgs, settings: &params::PhoneSettings) {
+    if args.log == LogLevel::Off || settings.accounts.iter().any(|account| account.enabled) {
+        return;
+    }
+    complain("no account is enabled, so nothing will be registered: set account.1.enable = 1");
+}
+
+/// Waits for the order to end; SIGHUP reads the files again meanwhile.
+async fn until_ended(desk: &Local) -> Outcome {
+    let of = |kind| signal(kind).map_err(Failure::failed);
+    let mut terminate = of(SignalKind::terminate())?;
+    let mut interrupt = of(SignalKind::interrupt())?;
+    let mut hang_up = of(SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            _ = hang_up.recv() => match desk.provision().await {
+                Ok(done) => done.problems.iter().for_each(|problem| complain(problem)),
+                Err(refused) => complain(&format!("nothing was changed: {refused}")),
+            },
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! The desk of the engine in this process.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use desk::{
+    About, Desk, EventBody, EventLine, EventLog, Events, Line, Pending, PhoneStatus, Provisioned,
+    Reading, Refused, Settings, Status, TraceLine,
+};
+use host::{Clock, Handle};
+use net::Instant;
+use params::Mac;
+use phone::{Command, Endpoint, PhoneView, RegisterStatus};
+
+use super::config::Config;
+use super::engine::{Engine, stamp};
+use super::journal::Journal;
+
+/// How much longer than a move itself its messages are looked for, in seconds.
+const TRACE_MARGIN_S: f64 = 1.0;
+
+/// Answers from the engine, the log and the configuration of this process.
+#[derive(Clone)]
+pub(crate) struct Local {
+    handle: Handle<Endpoint>,
+    clock: Clock,
+    log: EventLog,
+    journal: Journal,
+    /// By MAC; every one a phone of the engine.
+    configs: Arc<Mutex<Vec<Config>>>,
+}
+
+impl Local {
+    /// The desk of `engine`, whose phones are those of `configs`.
+    pub(crate) fn new(engine: &Engine, configs: Vec<Config>) -> Self {
+        Self {
+            handle: engine.handle.clone(),
+            clock: engine.clock.clone(),
+            log: engine.log.clone(),
+            journal: engine.journal.clone(),
+            configs: Arc::new(Mutex::new(configs)),
+        }
+    }
+
+    async fn views(&self) -> Result<(Vec<PhoneView>, Instant), Refused> {
+        let look = self.handle.inspect(|endpoint, now| (endpoint.views(now), now));
+        look.await.map_err(|_| ending())
+    }
+
+    async fn statuses(&self) -> Result<Status, Refused> {
+        let (views, now) = self.views().await?;
+        let stamp = stamp(&self.clock, now);
+        let mut phones: Vec<_> =
+            views.iter().map(|view| PhoneStatus::from_view(view, &stamp)).collect();
+        for phone in &mut phones {
+            for account in &mut phone.accounts {
+                account.last_moves = self.log.moves(&phone.mac, account.account);
+            }
+        }
+        Ok(Status { version: env!("CARGO_PKG_VERSION").into(), phones })
+    }
+
+    async fn order_register(&self, line: Line) -> Result<Line, Refused> {
+        let (views, _) = self.views().await?;
+        let view = pick(&views, line.phone.as_deref())?;
+        let enabled = |number: u8| {
+            let account = view.accounts.iter().find(|it| it.number == number);
+            account.map(|account| account.status != RegisterStatus::Disabled)
+        };
+        let lowest = view.accounts.iter().map(|it| it.number).find(|it| enabled(*it) == Some(true));
+        let Some(account) = line.account.or(lowest) else {
+            return Err(Refused::Conflict("no account is enabled".into()));
+        };
+        match enabled(account) {
+            None => return Err(no_account(account)),
+            Some(false) => {
+                return Err(Refused::Conflict(format!(
+                    "account {account} is not enabled: set account.{account}.enable = 1"
+                )));
+            }
+            Some(true) => {}
+        }
+        let order = Command::Register { phone: view.mac, account };
+        self.handle.command(order).await.map_err(|_| ending())?;
+        Ok(Line { phone: Some(view.mac.to_string()), account: Some(account) })
+    }
+
+    /// Applies what `change` makes of the configuration of a phone.
+    async fn change<T>(
+        &self,
+        phone: Option<&str>,
+        source: &str,
+        change: impl FnOnce(&mut Config) -> Result<(T, Vec<String>), Refused>,
+    ) -> Result<T, Refused> {
+        let (settings, changed, done, mac) = {
+            let mut configs = self.configs();
+            let config = pick_config(&mut configs, phone)?;
+            let (done, changed) = change(config)?;
+            (config.settings(), changed, done, config.mac())
+        };
+        if !changed.is_empty() {
+            let order = Command::Apply(Box::new(settings));
+            self.handle.command(order).await.map_err(|_| ending())?;
+            self.tell_settings(mac, changed, source);
+        }
+        Ok(done)
+    }
+
+    fn tell_settings(&self, mac: Mac, changed: Vec<String>, source: &str) {
+        let now = self.clock.now();
+        let about = About { phone: Some(mac.to_string()), account: None };
+        let body = EventBody::Settings { changed, source: source.into() };
+        self.log.push(now, &stamp(&self.clock, now), about, body);
+    }
+
+    fn configs(&self) -> MutexGuard<'_, Vec<Config>> {
+        self.configs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn messages(&self, around: u64) -> Result<Vec<TraceLine>, Refused> {
+        let held = self.log.follow(Some(around.saturating_sub(1))).next_held();
+        let event = held.filter(|held| held.seq == around);
+        let event: Option<EventLine> = event.and_then(|it| serde_json::from_str(&it.json).ok());
+        let event =
+            event.ok_or_else(|| Refused::NotFound(format!("event {around} is not held")))?;
+        let before = event.body.elapsed_s().unwrap_or_default() + TRACE_MARGIN_S;
+        Ok(self.journal.between(event.t - before, event.t + TRACE_MARGIN_S))
+    }
+}
+
+impl Desk for Local {
+    fn status(&self) -> Pending<'_, Status> {
+        Box::pin(self.statuses())
+    }
+
+    fn register(&self, line: Line) -> Pending<'_, Line> {
+        Box::pin(self.order_register(line))
+    }
+
+    fn settings(&self, line: Line) -> Pending<'_, Settings> {
+        Box::pin(async move {
+            let mut configs = self.configs();
+            let config = pick_config(&mut configs, line.phone.as_deref())?;
+            config.account(config.line(line.account)?)
+        })
+    }
+
+    fn apply(&self, line: Line, patch: Settings) -> Pending<'_, Settings> {
+        Box::pin(async move {
+            self.change(line.phone.as_deref(), "api", |config| {
+                let account = config.line(line.account)?;
+                let changed = config.patch(account, &patch)?;
+                Ok((config.account(account)?, changed))
+            })
+            .await
+        })
+    }
+
+    fn provision(&self) -> Pending<'_, Provisioned> {
+        Box::pin(async move {
+            let macs: Vec<_> = self.configs().iter().map(|it| it.mac().to_string()).collect();
+            let mut all = Provisioned::default();
+            for mac in macs {
+                let done = self.change(Some(&mac), "files", |config| {
+                    let done = config.reload()?;
+                    let changed = done.changed.clone();
+                    Ok((done, changed))
+                });
+                let done = done.await?;
+                all.changed.extend(done.changed);
+                all.problems.extend(done.problems);
+            }
+            Ok(all)
+        })
+    }
+
+    fn events(&self, since: Option<u64>, reading: Reading) -> Pending<'_, Events> {
+        Box::pin(async move { Ok(Events::of(self.log.follow(since), reading)) })
+    }
+
+    fn trace(&self, around: u64) -> Pending<'_, Vec<TraceLine>> {
+        Box::pin(async move { self.messages(around) })
+    }
+}
+
+fn pick<'a>(views: &'a [PhoneView], phone: Option<&str>) -> Result<&'a PhoneView, Refused> {
+    let place = place(views.iter().map(|view| view.mac), phone)?;
+    views.get(place).ok_or_else(ending)
+}
+
+fn pick_config<'a>(
+    configs: &'a mut [Config],
+    phone: Option<&str>,
+) -> Result<&'a mut Config, Refused> {
+    let place = place(configs.iter().map(Config::mac), phone)?;
+    configs.get_mut(place).ok_or_else(ending)
+}
+
+/// Which of several phones is meant.
+fn place(macs: impl ExactSizeIterator<Item = Mac>, phone: Option<&str>) -> Result<usize, Refused> {
+    let count = macs.len();
+    let Some(phone) = phone else {
+        return match count {
+            1 => Ok(0),
+            _ => Err(Refused::Conflict(format!("{count} phones run: say which one by its MAC"))),
+        };
+    };
+    let mac: Mac =
+        phone.parse().map_err(|problem: params::NotAMac| Refused::NotFound(problem.to_string()))?;
+    let mut macs = macs;
+    macs.position(|it| it == mac)
+        .ok_or_else(|| Refused::NotFound(format!("no phone {mac} runs here")))
+}
+
+pub(super) fn no_account(account: u8) -> Refused {
+    Refused::NotFound(format!("account {account} has no settings"))
+}
+
+fn ending() -> Refused {
+    Refused::Conflict("the phone is ending".into())
+}
