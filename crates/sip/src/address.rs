@@ -16,6 +16,15 @@ impl<'a> NameAddr<'a> {
     /// Reads one address; a comma-separated list has to be split before.
     #[must_use]
     pub fn parse(value: &'a str) -> Option<Self> {
+        Self::read(value).filter(|address| {
+            address.params.is_sound()
+                && !address.uri.contains([' ', '\t', '"', '<'])
+                && Uri::parse(address.uri).is_some()
+        })
+    }
+
+    /// Reads one address that has been parsed before.
+    pub(crate) fn read(value: &'a str) -> Option<Self> {
         let value = text::trim(value);
         let (display, rest) = if value.starts_with('"') {
             // RFC 4475 §3.1.2.6: a quote that is not closed makes the header field malformed.
@@ -35,12 +44,7 @@ impl<'a> NameAddr<'a> {
             None if tail.is_empty() => Params::default(),
             None => return None,
         };
-        let sound = params.is_sound() && !uri.contains([' ', '\t', '"', '<']);
-        (sound && Uri::parse(uri).is_some()).then_some(Self {
-            display: text::trim(display),
-            uri,
-            params,
-        })
+        Some(Self { display: text::trim(display), uri, params })
     }
 
     /// The display name without quotes and escapes; `None` where it is missing or empty.
@@ -96,23 +100,27 @@ impl Contact {
     #[must_use]
     pub fn parse(value: &str) -> Option<Self> {
         if text::trim(value) == "*" {
-            return Some(Self {
-                uri: "*".into(),
-                expires: None,
-                q: None,
-                instance: None,
-                reg_id: None,
-            });
+            return Some(Self::of_uri("*"));
         }
         let address = NameAddr::parse(value)?;
-        let params = address.params();
-        Some(Self {
-            uri: address.uri().into(),
-            expires: params.get("expires").and_then(text::seconds),
-            q: params.get("q").and_then(thousandths),
-            instance: params.get("+sip.instance").map(Into::into),
-            reg_id: params.get("reg-id").and_then(|id| id.parse().ok()),
-        })
+        let mut contact = Self::of_uri(address.uri());
+        for (name, value) in address.params().iter() {
+            let value = text::bare(value);
+            if name.eq_ignore_ascii_case("expires") {
+                contact.expires = text::seconds(value);
+            } else if name.eq_ignore_ascii_case("q") {
+                contact.q = thousandths(value);
+            } else if name.eq_ignore_ascii_case("+sip.instance") {
+                contact.instance = Some(value.into());
+            } else if name.eq_ignore_ascii_case("reg-id") {
+                contact.reg_id = value.parse().ok();
+            }
+        }
+        Some(contact)
+    }
+
+    fn of_uri(uri: &str) -> Self {
+        Self { uri: uri.into(), expires: None, q: None, instance: None, reg_id: None }
     }
 
     /// Whether it is the `*` that removes all bindings (RFC 3261 §10.2.2).

@@ -85,21 +85,25 @@ impl Fields {
     /// The first header field of that name, in long or compact form and any case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers(name).next()
+        let name = long_name(name).as_bytes();
+        self.headers
+            .iter()
+            .find(|header| header.name().canonical().eq_ignore_ascii_case(name))
+            .map(value_of)
     }
 
     /// Every header field of that name in order, each as one value even where it is a list.
-    pub fn headers<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> + use<'a> {
-        let name: Box<str> = long_name(name).into();
+    pub fn headers<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let name = long_name(name).as_bytes();
         self.headers
             .iter()
-            .filter(move |header| header.name().canonical().eq_ignore_ascii_case(name.as_bytes()))
+            .filter(move |header| header.name().canonical().eq_ignore_ascii_case(name))
             .map(value_of)
     }
 
     /// The values of all header fields of that name, lists split at their commas, empty ones left
     /// out. Not for the authentication header fields, whose commas do not separate values.
-    pub fn list<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> + use<'a> {
+    pub fn list<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.headers(name)
             .flat_map(|value| text::split(value, b','))
             .filter(|part| !part.is_empty())
@@ -113,12 +117,12 @@ impl Fields {
     /// The top Via hop.
     #[must_use]
     pub fn top_via(&self) -> Option<Via<'_>> {
-        self.vias_raw().next().and_then(Via::parse)
+        self.vias_raw().next().and_then(Via::read)
     }
 
     /// Every Via hop, the top one first.
     pub fn vias(&self) -> impl Iterator<Item = Via<'_>> {
-        self.vias_raw().filter_map(Via::parse)
+        self.vias_raw().filter_map(Via::read)
     }
 
     /// The branch of the top Via; empty where it has none (RFC 2543).
@@ -154,13 +158,13 @@ impl Fields {
     /// The From header field.
     #[must_use]
     pub fn from(&self) -> Option<NameAddr<'_>> {
-        NameAddr::parse(self.value(&HeaderName::From)?)
+        NameAddr::read(self.value(&HeaderName::From)?)
     }
 
     /// The To header field.
     #[must_use]
     pub fn to(&self) -> Option<NameAddr<'_>> {
-        NameAddr::parse(self.value(&HeaderName::To)?)
+        NameAddr::read(self.value(&HeaderName::To)?)
     }
 
     /// The tag of From.

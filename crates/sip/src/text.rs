@@ -5,7 +5,12 @@ use std::borrow::Cow;
 
 /// `value` without surrounding linear white space.
 pub(crate) fn trim(value: &str) -> &str {
-    value.trim_matches([' ', '\t'])
+    let is_blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
+    let bytes = value.as_bytes();
+    if is_blank(bytes.first()) || is_blank(bytes.last()) {
+        return value.trim_matches([' ', '\t']);
+    }
+    value
 }
 
 /// `line` without the CR that ends it.
@@ -31,8 +36,7 @@ impl<'a> Iterator for Split<'a> {
 
     fn next(&mut self) -> Option<&'a str> {
         let rest = self.rest?;
-        let at = position_outside(rest, |byte| byte == self.separator);
-        let (part, tail) = match at {
+        let (part, tail) = match position_outside(rest, self.separator) {
             Some(at) => (before(rest, at), Some(after(rest, at))),
             None => (rest, None),
         };
@@ -41,18 +45,22 @@ impl<'a> Iterator for Split<'a> {
     }
 }
 
-/// Where the first byte that `wanted` accepts stands outside quoted strings and angle brackets.
-pub(crate) fn position_outside(value: &str, wanted: impl Fn(u8) -> bool) -> Option<usize> {
-    let mut quoted = false;
-    let mut escaped = false;
-    let mut bracketed = false;
-    for (at, byte) in value.bytes().enumerate() {
+/// Where `wanted` first stands outside quoted strings and angle brackets.
+pub(crate) fn position_outside(value: &str, wanted: u8) -> Option<usize> {
+    let bytes = value.as_bytes();
+    // Most values have neither quotes nor brackets before what is looked for.
+    let first = memchr::memchr3(wanted, b'"', b'<', bytes)?;
+    if bytes.get(first) == Some(&wanted) {
+        return Some(first);
+    }
+    let (mut quoted, mut escaped, mut bracketed) = (false, false, false);
+    for (at, &byte) in bytes.iter().enumerate().skip(first) {
         if escaped {
             escaped = false;
         } else if quoted {
             escaped = byte == b'\\';
             quoted = byte != b'"';
-        } else if !bracketed && wanted(byte) {
+        } else if byte == wanted && !bracketed {
             return Some(at);
         } else {
             match byte {
@@ -151,19 +159,14 @@ impl<'a> Params<'a> {
 
     /// Every parameter in order: name and value as written, the value empty where there is none.
     pub fn iter(self) -> impl Iterator<Item = (&'a str, &'a str)> {
-        split(self.0, b';').filter(|part| !part.is_empty()).map(|part| match part.find('=') {
-            Some(at) => (trim(before(part, at)), trim(after(part, at))),
-            None => (part, ""),
-        })
+        split(self.0, b';').filter(|part| !part.is_empty()).map(name_and_value)
     }
 
     /// The value of the first parameter of that name, in any case; empty where it has none. A
     /// quoted value stands without its quotes, its escapes kept.
     #[must_use]
     pub fn get(self, name: &str) -> Option<&'a str> {
-        self.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| {
-            value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value)
-        })
+        self.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| bare(value))
     }
 
     /// Whether a parameter of that name is there, with or without a value.
@@ -176,20 +179,35 @@ impl<'a> Params<'a> {
     pub(crate) fn is_sound(self) -> bool {
         self.0.is_empty()
             || split(self.0, b';').all(|part| {
-                let value = part.find('=').map(|at| trim(after(part, at)));
-                let name = part.find('=').map_or(part, |at| trim(before(part, at)));
-                is_token(name)
-                    && value.is_none_or(|value| {
-                        !value.starts_with('"') || quoted_end(value) == Some(value.len())
-                    })
+                let (name, value) = name_and_value(part);
+                let open = || quoted_end(value) != Some(value.len());
+                is_token(name) && !(value.starts_with('"') && open())
             })
     }
+}
+
+fn name_and_value(param: &str) -> (&str, &str) {
+    match param.bytes().position(|byte| byte == b'=') {
+        Some(at) => (trim(before(param, at)), trim(after(param, at))),
+        None => (param, ""),
+    }
+}
+
+/// A quoted value without its quotes, its escapes kept; any other value as it is.
+pub(crate) fn bare(value: &str) -> &str {
+    value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value)
 }
 
 /// Whether `value` is a token (RFC 3261 §25.1).
 pub(crate) fn is_token(value: &str) -> bool {
     !value.is_empty()
-        && value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&byte))
+        && value.bytes().all(|byte| {
+            byte.is_ascii_alphanumeric()
+                || matches!(
+                    byte,
+                    b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~'
+                )
+        })
 }
 
 #[cfg(test)]

@@ -129,3 +129,78 @@ fn inspect_accept(request: &Request) -> Option<Declined> {
 fn joined<'a>(words: impl Iterator<Item = &'a str>) -> String {
     words.collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Message;
+    use crate::wire::parse_datagram;
+
+    fn inspected(method: &str, extra: &str, body: &str) -> Option<(u16, Option<String>)> {
+        let text = format!(
+            "{method} sip:bob@example.com SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKa\r\n\
+             From: <sip:a@b>;tag=f\r\nTo: <sip:b@b>\r\nCall-ID: c\r\nCSeq: 1 {method}\r\n{extra}\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let Ok(Message::Request(request)) = parse_datagram(text.as_bytes()) else {
+            panic!("{text}")
+        };
+        let methods = [Method::Invite, Method::Cancel, Method::Options];
+        let content_types = ["application/sdp"];
+        let phone = Abilities {
+            methods: &methods,
+            option_tags: &["100rel"],
+            content_types: &content_types,
+        };
+        let declined = phone.inspect(&request)?;
+        let shown = declined.explanation.map(|(name, value)| format!("{name}: {value}"));
+        Some((declined.status, shown))
+    }
+
+    // RFC 3261 §8.2.1, §21.5.2.
+    #[test]
+    fn methods_that_are_not_served_are_told_apart_from_unknown_ones() {
+        let allow = Some("Allow: INVITE, CANCEL, OPTIONS".to_owned());
+        assert_eq!(inspected("REGISTER", "", ""), Some((405, allow.clone())));
+        assert_eq!(inspected("JUMP", "", ""), Some((501, allow)));
+        assert_eq!(inspected("ACK", "Require: x\r\n", ""), None);
+    }
+
+    // RFC 3261 §8.2.2.3.
+    #[test]
+    fn unknown_extensions_are_named_except_to_a_cancel() {
+        let require = "Require: 100REL, x\r\nRequire: y\r\n";
+        let unsupported = Some("Unsupported: x, y".to_owned());
+        assert_eq!(inspected("INVITE", require, ""), Some((420, unsupported)));
+        assert_eq!(inspected("CANCEL", require, ""), None);
+        assert_eq!(inspected("INVITE", "Require: 100rel\r\n", ""), None);
+    }
+
+    // RFC 3261 §8.2.3, §20.11.
+    #[test]
+    fn a_body_has_to_be_understood_unless_it_is_optional() {
+        let typed = |kind: &str, extra: &str| {
+            inspected("INVITE", &format!("Content-Type: {kind}\r\n{extra}"), "v=0\r\n")
+        };
+        assert_eq!(typed("Application/SDP;charset=utf-8", ""), None);
+        let accept = Some((415, Some("Accept: application/sdp".to_owned())));
+        assert_eq!(typed("text/plain", ""), accept);
+        assert_eq!(inspected("INVITE", "", "untyped"), accept);
+        assert_eq!(typed("text/plain", "Content-Disposition: icon; handling=optional\r\n"), None);
+        let encoding = Some((415, Some("Accept-Encoding: identity".to_owned())));
+        assert_eq!(typed("application/sdp", "Content-Encoding: gzip\r\n"), encoding);
+        assert_eq!(inspected("INVITE", "Content-Type: text/plain\r\n", ""), None);
+    }
+
+    // RFC 3261 §21.4.7.
+    #[test]
+    fn a_caller_that_takes_no_session_description_is_not_called_back() {
+        for accept in ["application/sdp;level=1", "text/plain, */*", "application/*"] {
+            assert_eq!(inspected("INVITE", &format!("Accept: {accept}\r\n"), ""), None, "{accept}");
+        }
+        let declined = inspected("INVITE", "Accept: text/plain\r\n", "");
+        assert_eq!(declined.map(|(status, _)| status), Some(406));
+        assert_eq!(inspected("OPTIONS", "Accept: text/plain\r\n", ""), None);
+    }
+}

@@ -19,13 +19,17 @@ impl<'a> Via<'a> {
     /// Reads one hop; a comma-separated list has to be split before.
     #[must_use]
     pub fn parse(hop: &'a str) -> Option<Self> {
-        let (sent, params) = match text::position_outside(hop, |byte| byte == b';') {
+        Self::read(hop).filter(|via| {
+            via.params.is_sound() && !hop.ends_with(';') && text::is_token(via.transport)
+        })
+    }
+
+    /// Reads one hop that has been parsed before.
+    pub(crate) fn read(hop: &'a str) -> Option<Self> {
+        let (sent, params) = match text::position_outside(hop, b';') {
             Some(at) => (text::before(hop, at), Params::new(text::after(hop, at))),
             None => (hop, Params::default()),
         };
-        if hop.trim_end().ends_with(';') || !params.is_sound() {
-            return None;
-        }
         let (protocol, rest) = sent.split_once('/')?;
         let (version, rest) = rest.split_once('/')?;
         let rest = text::trim(rest);

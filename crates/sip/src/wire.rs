@@ -121,8 +121,7 @@ pub(crate) struct Scan {
 impl Scan {
     /// Searches on in `bytes`, which begin with all that was searched before.
     pub(crate) fn find_end(&mut self, bytes: &[u8]) -> Option<Head> {
-        while let Some(offset) =
-            bytes.get(self.seen..).and_then(|rest| rest.iter().position(|&byte| byte == b'\n'))
+        while let Some(offset) = bytes.get(self.seen..).and_then(|rest| memchr::memchr(b'\n', rest))
         {
             let end = self.seen + offset;
             let line = bytes.get(self.line..end).unwrap_or_default();

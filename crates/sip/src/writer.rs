@@ -25,9 +25,9 @@ impl Writer {
     /// Begins a request; [`Writer::via`] has to follow at once.
     pub fn request(method: &Method, uri: &str) -> Self {
         let mut writer = Self::with_room();
-        writer.put(method);
+        writer.put_str(method.as_str());
         writer.out.push(b' ');
-        writer.put(uri);
+        writer.put_str(uri);
         writer.out.extend_from_slice(b" SIP/2.0\r\n");
         writer
     }
@@ -38,7 +38,7 @@ impl Writer {
         writer.out.extend_from_slice(b"SIP/2.0 ");
         writer.put(status);
         writer.out.push(b' ');
-        writer.put(reason);
+        writer.put_str(reason);
         writer.end_line();
         writer
     }
@@ -103,14 +103,14 @@ impl Writer {
         });
         self.put(sent_by);
         self.out.extend_from_slice(b";branch=");
-        self.put(branch);
+        self.put_str(branch);
         self.out.extend_from_slice(b";rport\r\n");
         self
     }
 
     /// Writes a header field.
     pub fn header(mut self, name: &str, value: impl Display) -> Self {
-        self.put(name);
+        self.put_str(name);
         self.out.extend_from_slice(b": ");
         self.put(value);
         self.end_line();
@@ -148,20 +148,20 @@ impl Writer {
     /// Copies one hop; the top one is given what was seen of its sender.
     fn copied_via(&mut self, hop: &str, seen: Option<SocketAddr>, charset: Charset) {
         let Some(from) = seen else { return self.copied("Via", hop, charset) };
-        let at = text::position_outside(hop, |byte| byte == b';');
+        let at = text::position_outside(hop, b';');
         let (sent, params) = match at {
             Some(at) => (text::before(hop, at), Params::new(text::after(hop, at))),
             None => (hop, Params::default()),
         };
         self.out.extend_from_slice(b"Via: ");
-        self.put(text::trim(sent));
+        self.put_str(text::trim(sent));
         for (name, value) in params.iter() {
             if name.eq_ignore_ascii_case("received") {
                 continue;
             }
             let rport = name.eq_ignore_ascii_case("rport");
             self.out.push(b';');
-            self.put(name);
+            self.put_str(name);
             if rport {
                 // RFC 3581 §4: rport gets the source port, even where it is the one of sent-by.
                 self.out.push(b'=');
@@ -188,13 +188,13 @@ impl Writer {
         let tagged = crate::NameAddr::parse(to).is_none_or(|to| to.params().has("tag"));
         if let (false, Some(tag)) = (tagged, tag) {
             self.out.extend_from_slice(b";tag=");
-            self.put(tag);
+            self.put_str(tag);
         }
         self.end_line();
     }
 
     fn copied(&mut self, name: &str, value: &str, charset: Charset) {
-        self.put(name);
+        self.put_str(name);
         self.out.extend_from_slice(b": ");
         self.put_in(value, charset);
         self.end_line();
@@ -202,7 +202,7 @@ impl Writer {
 
     fn put_in(&mut self, value: &str, charset: Charset) {
         match charset {
-            Charset::Utf8 => self.put(value),
+            Charset::Utf8 => self.put_str(value),
             // What was read as ISO 8859-1 goes back as the very bytes that came.
             Charset::Latin1 => {
                 self.out.extend(value.chars().map(|char| u8::try_from(char).unwrap_or(b'?')));
@@ -212,9 +212,19 @@ impl Writer {
 
     fn put(&mut self, value: impl Display) {
         // Writing to a `Safe` cannot fail; a `Display` that says so itself has nothing more to give.
-        if write!(Safe(&mut self.out), "{value}").is_err() {
+        if write!(Safe(self), "{value}").is_err() {
             self.out.push(b' ');
         }
+    }
+
+    fn put_str(&mut self, text: &str) {
+        let mut rest = text.as_bytes();
+        while let Some(at) = memchr::memchr3(b'\r', b'\n', 0, rest) {
+            self.out.extend_from_slice(rest.get(..at).unwrap_or_default());
+            self.out.push(b' ');
+            rest = rest.get(at + 1..).unwrap_or_default();
+        }
+        self.out.extend_from_slice(rest);
     }
 
     fn end_line(&mut self) {
@@ -223,17 +233,11 @@ impl Writer {
 }
 
 /// A sink that lets no line end through.
-struct Safe<'a>(&'a mut Vec<u8>);
+struct Safe<'a>(&'a mut Writer);
 
 impl fmt::Write for Safe<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let start = self.0.len();
-        self.0.extend_from_slice(text.as_bytes());
-        for byte in self.0.iter_mut().skip(start) {
-            if matches!(byte, b'\r' | b'\n' | 0) {
-                *byte = b' ';
-            }
-        }
+        self.0.put_str(text);
         Ok(())
     }
 }

@@ -138,8 +138,7 @@ fn schemes(value: &str) -> impl Iterator<Item = (&str, &str)> {
         let (scheme, params) = text::trim(rest).split_once([' ', '\t'])?;
         let mut end = params.len();
         let mut at = 0;
-        while let Some(comma) =
-            params.get(at..).and_then(|tail| text::position_outside(tail, |byte| byte == b','))
+        while let Some(comma) = params.get(at..).and_then(|tail| text::position_outside(tail, b','))
         {
             let part = text::after(params, at + comma).trim_start_matches([' ', '\t']);
             let word = part.split(['=', ',']).next().unwrap_or_default().trim_end();

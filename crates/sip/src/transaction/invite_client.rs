@@ -55,7 +55,7 @@ impl InviteClient {
     /// Does what is due. Called early it does nothing.
     pub fn handle_timeout(&mut self, now: Instant) -> Reaction {
         match &mut self.state {
-            // At one instant giving up comes before sending again: N retries are N + 1 datagrams.
+            // A1: at one instant giving up comes before sending again: N retries are N + 1 datagrams.
             State::Calling { resending, timer_b } if now >= resending.give_up => {
                 self.state = if now >= *timer_b {
                     State::Terminated

@@ -44,7 +44,7 @@ impl RequestClient {
     /// Does what is due. Called early it does nothing.
     pub fn handle_timeout(&mut self, now: Instant) -> Reaction {
         match &mut self.state {
-            // At one instant giving up comes before sending again.
+            // A1: at one instant giving up comes before sending again.
             State::Trying { resending } | State::Proceeding { resending }
                 if now >= resending.give_up =>
             {

@@ -280,10 +280,8 @@ fn table(limit: usize) -> ServerTransactions<u8> {
 }
 
 fn new_key(received: Received) -> TransactionKey {
-    match received {
-        Received::New { key, .. } => key,
-        other => panic!("not new: {other:?}"),
-    }
+    let Received::New { key, .. } = received else { panic!("not new: {received:?}") };
+    key
 }
 
 fn bytes(text: &'static str) -> Bytes {
@@ -429,13 +427,10 @@ fn a_success_that_nobody_acknowledges_is_told() {
 fn a_cancel_finds_the_invite_it_is_about() {
     let mut table = table(8);
     let invite = new_key(table.receive(at_ms(0), &request(&Method::Invite), Transport::Udp, 1));
-    match table.receive(at_ms(1), &request(&Method::Cancel), Transport::Udp, 1) {
-        Received::New { key, cancels } => {
-            assert_ne!(key, invite);
-            assert_eq!(cancels, Some(invite));
-        }
-        other => panic!("{other:?}"),
-    }
+    let cancel = table.receive(at_ms(1), &request(&Method::Cancel), Transport::Udp, 1);
+    let Received::New { key, cancels } = cancel else { panic!("{cancel:?}") };
+    assert_ne!(key, invite);
+    assert_eq!(cancels, Some(invite));
     let mut empty = self::table(8);
     let cancel = empty.receive(at_ms(1), &request(&Method::Cancel), Transport::Udp, 1);
     assert!(matches!(cancel, Received::New { cancels: None, .. }));

@@ -99,6 +99,12 @@ fn padding_lone_line_feeds_and_a_missing_blank_line_are_mended_and_told() {
         assert_eq!(request.mended(), mended, "{text:?}");
         assert_eq!((request.cseq(), request.call_id()), (7, "c"));
     }
+    let all = Mended { padding: true, line_ends: true, blank_line: true, charset: true };
+    assert_eq!(
+        all.to_string(),
+        "padding before the message, lines without CR, no blank line after the header fields, \
+         header fields not in UTF-8"
+    );
 }
 
 #[test]

@@ -1,5 +1,6 @@
 use std::fs;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use net::Transport;
 use proptest::prelude::*;
@@ -7,7 +8,7 @@ use sip::digest::{Authorization, Challenge};
 use sip::{Contact, Frame, Framer, Message, Method, NameAddr, Uri, Via, Writer, parse_datagram};
 
 /// Every message of both corpora.
-fn corpus() -> Vec<Vec<u8>> {
+static CORPUS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
     let mut files: Vec<_> = ["rfc4475", "rfc5118"]
         .iter()
@@ -17,6 +18,12 @@ fn corpus() -> Vec<Vec<u8>> {
         .collect();
     files.sort();
     files.iter().map(|path| fs::read(path).unwrap()).collect()
+});
+
+/// Twice the usual number of cases; `PROPTEST_CASES` asks for more.
+fn config() -> ProptestConfig {
+    let usual = ProptestConfig::default();
+    ProptestConfig { cases: usual.cases * 2, failure_persistence: None, ..usual }
 }
 
 /// Reads everything that a message offers, for what it may do wrong on the way.
@@ -68,15 +75,14 @@ fn try_all(bytes: &[u8]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn mutants_of_torture_messages_never_panic(
         index in any::<prop::sample::Index>(),
         edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..4_u8), 1..8),
     ) {
-        let corpus = corpus();
-        let mut bytes = index.get(&corpus).clone();
+        let mut bytes = index.get(&CORPUS).clone();
         for (at, byte, kind) in edits {
             let at = at.index(bytes.len());
             match kind {
@@ -94,8 +100,7 @@ proptest! {
         (a, b) in any::<(prop::sample::Index, prop::sample::Index)>(),
         (cut, resume) in any::<(prop::sample::Index, prop::sample::Index)>(),
     ) {
-        let corpus = corpus();
-        let (a, b) = (a.get(&corpus), b.get(&corpus));
+        let (a, b) = (a.get(&CORPUS), b.get(&CORPUS));
         let bytes = [&a[..cut.index(a.len())], &b[resume.index(b.len())..]].concat();
         try_all(&bytes);
     }
