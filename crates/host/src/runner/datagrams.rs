@@ -148,8 +148,9 @@ impl<N: Node + 'static> Runner<N> {
         self.send_backlogs();
         for _ in 0..DATAGRAMS_A_TURN {
             let Some(datagram) = self.outbox.pop_front() else { return Load::Done };
-            if self.fate == Fate::Up {
-                self.send(datagram);
+            match self.fate {
+                Fate::Up | Fate::Stopped => self.send(datagram),
+                Fate::Down | Fate::Blackhole => {}
             }
         }
         if self.outbox.is_empty() { Load::Done } else { Load::More }

@@ -139,7 +139,7 @@ impl<N: Node + 'static> Runner<N> {
         match self.inbox.orders.poll_recv_many(cx, &mut self.orders, ORDERS_A_TURN) {
             Poll::Ready(0) => {
                 // The last handle is gone.
-                self.fate = Fate::Stopped;
+                self.stop();
                 Poll::Ready(())
             }
             Poll::Ready(_) => Poll::Ready(()),
@@ -219,9 +219,16 @@ impl<N: Node + 'static> Runner<N> {
                 }
             }
             Turn::Certificate(own) => self.streams.show(&own)?,
-            Turn::Stop => self.fate = Fate::Stopped,
+            Turn::Stop => self.stop(),
         }
         Ok(())
+    }
+
+    fn stop(&mut self) {
+        if self.fate != Fate::Up {
+            self.outbox.clear();
+        }
+        self.fate = Fate::Stopped;
     }
 
     /// Opens what [`Turn::Down`] has closed.
@@ -243,7 +250,6 @@ impl<N: Node + 'static> Runner<N> {
 
     /// Sends what the node has put out before it was stopped, as far as the system takes it.
     fn send_all(&mut self) {
-        self.fate = Fate::Up;
         for _ in 0..LAST_TURNS {
             if self.send_datagrams() == Load::Done {
                 return;

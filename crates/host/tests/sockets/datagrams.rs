@@ -1,5 +1,6 @@
 use std::net::{SocketAddr, UdpSocket};
 
+use host::Bindings;
 use net::{Cause, Output, Socket};
 
 use crate::support::{Heard, Manners, PATIENCE, Running, closed_port, small_buffer, udp_at};
@@ -112,7 +113,7 @@ fn a_denied_send_is_ours() {
 fn datagrams_that_the_system_dropped_are_counted() {
     let peer = peer("127.0.0.1");
     let bindings = small_buffer(udp_at("127.0.0.1"));
-    let node = Running::prepare(bindings, Manners::Silent, |bound| {
+    let node = Running::prepare(bindings, Manners::Silent, None, |bound| {
         for _ in 0..100 {
             peer.send_to(&[0; 500], bound.udp[0]).unwrap();
         }
@@ -133,6 +134,52 @@ fn datagrams_that_the_system_dropped_are_counted() {
     }
     assert_eq!(received + usize::try_from(dropped).unwrap(), 100);
     assert!(dropped > 0);
+}
+
+#[test]
+fn a_socket_on_demand_asks_and_is_closed() {
+    for ip in ["127.0.0.1", "::1"] {
+        let node = Running::start(Bindings::default(), Manners::Silent);
+        let peer = peer(ip);
+        let (to, ask) = (peer.local_addr().unwrap(), Socket(Socket::FIRST_ASK));
+
+        node.order(Output::OpenAsk { socket: ask, to });
+        node.order(Output::Datagram { socket: ask, to, bytes: b"question"[..].into() });
+        let mut buffer = [0; 100];
+        let (_, from) = peer.recv_from(&mut buffer).unwrap();
+        peer.send_to(b"answer", from).unwrap();
+        let answer = b"answer".to_vec();
+        assert_eq!(node.next(), Heard::Datagram { socket: ask, from: to, bytes: answer });
+
+        node.order(Output::CloseAsk { socket: ask });
+        node.order(Output::Datagram { socket: ask, to, bytes: b"late"[..].into() });
+        assert_eq!(node.heard_so_far(), []);
+        let any = if from.is_ipv4() { "0.0.0.0" } else { "::" };
+        assert!(UdpSocket::bind((any, from.port())).is_ok(), "the port is free");
+    }
+}
+
+#[test]
+fn a_datagram_that_follows_what_was_closed_in_one_turn_is_dropped() {
+    let node = Running::start(udp_at("127.0.0.1"), Manners::Silent);
+    let stranger = Socket(Socket::FIRST_ASK + 7);
+
+    let to = closed_port("127.0.0.1");
+    node.order(Output::Datagram { socket: stranger, to, bytes: b"nowhere"[..].into() });
+
+    assert_eq!(node.heard_so_far(), []);
+}
+
+#[test]
+fn a_route_is_told_without_sending() {
+    let node = Running::start(Bindings::default(), Manners::Silent);
+    for (to, from) in [("127.0.0.1", "127.0.0.1"), ("127.9.9.9", "127.0.0.1"), ("::1", "::1")] {
+        let (to, from) = (to.parse().unwrap(), Ok(from.parse().unwrap()));
+
+        node.order(Output::Route { to });
+
+        assert_eq!(node.next(), Heard::Route { to, from });
+    }
 }
 
 fn peer(ip: &str) -> UdpSocket {

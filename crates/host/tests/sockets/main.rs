@@ -11,6 +11,7 @@
 mod capture;
 mod datagrams;
 mod faults;
+mod loops;
 mod streams;
 mod support;
 mod tls;

@@ -4,7 +4,7 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use host::{Bindings, Bound, Clock, Handle, Host, Plan, ReceiveBuffer, Turn};
+use host::{Bindings, Bound, Clock, Handle, Host, Plan, ReceiveBuffer, Tap, Turn};
 use net::{Cause, Conn, Input, Instant, Node, Output, Peer, Reason, Socket, Transport};
 
 /// A node that says what it hears and does what it is told.
@@ -40,6 +40,26 @@ pub(crate) enum Heard {
 }
 
 impl Probe {
+    /// Adds a probe to a loop; what it hears comes out of the receiver.
+    pub(crate) fn add(
+        host: &mut Host,
+        bindings: Bindings,
+        manners: Manners,
+        tap: Option<Box<dyn Tap>>,
+    ) -> (Handle<Self>, mpsc::Receiver<Heard>) {
+        let (tell, heard) = mpsc::channel();
+        let plan = Plan {
+            bindings,
+            clock: Clock::start(),
+            events: Box::new(move |_, event| {
+                // A test that has seen enough no longer listens.
+                drop(tell.send(event));
+            }),
+            tap,
+        };
+        (host.add(plan, |_| Self { manners, ..Self::default() }).unwrap(), heard)
+    }
+
     fn echo(&mut self, input: &Input<'_>) {
         match *input {
             Input::Datagram { socket, from, bytes } => {
@@ -64,7 +84,11 @@ impl Node for Probe {
         }
         let heard = match input {
             Input::Timeout => {
-                self.timers.retain(|due| *due > now);
+                // One at a time, so that each is heard of.
+                let first = self.timers.iter().enumerate().min_by_key(|(_, due)| **due);
+                if let Some((index, _)) = first.filter(|(_, due)| **due <= now) {
+                    self.timers.remove(index);
+                }
                 Heard::Timeout(now)
             }
             Input::Datagram { socket, from, bytes } => {
@@ -109,27 +133,23 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(bindings: Bindings, manners: Manners) -> Self {
-        Self::prepare(bindings, manners, |_| {})
+        Self::prepare(bindings, manners, None, |_| {})
+    }
+
+    /// Runs with somebody who looks on.
+    pub(crate) fn watched(bindings: Bindings, manners: Manners, tap: Box<dyn Tap>) -> Self {
+        Self::prepare(bindings, manners, Some(tap), |_| {})
     }
 
     /// Binds, lets `before` act while the node does not run yet, and runs it.
     pub(crate) fn prepare(
         bindings: Bindings,
         manners: Manners,
+        tap: Option<Box<dyn Tap>>,
         before: impl FnOnce(&Bound),
     ) -> Self {
-        let (tell, heard) = mpsc::channel();
         let mut host = Host::new().unwrap();
-        let plan = Plan {
-            bindings,
-            clock: Clock::start(),
-            events: Box::new(move |_, event| {
-                // A test that has seen enough no longer listens.
-                drop(tell.send(event));
-            }),
-            tap: None,
-        };
-        let handle = host.add(plan, |_| Probe { manners, ..Probe::default() }).unwrap();
+        let (handle, heard) = Probe::add(&mut host, bindings, manners, tap);
         before(handle.bound());
         let thread = host.spawn("probe").unwrap();
         Self { handle, heard, thread: Some(thread) }
