@@ -1,9 +1,9 @@
 //! SIP as bytes: parsing, framing, writing, digest and transactions. No sockets, no clock.
 //!
 //! [`parse_datagram`] and [`Framer`] make [`Message`]s of bytes, [`Writer`] makes bytes of header
-//! fields, [`Abilities`] says what a user agent has to decline, [`digest`] answers and checks challenges, [`transaction`] holds the machines of
-//! RFC 3261 §17 that keep their messages as bytes. `sipx-sip` is the parser beneath; no other crate
-//! names it.
+//! fields, [`Abilities`] says what a user agent has to decline, [`digest`] answers and checks
+//! challenges, [`transaction`] holds the machines of RFC 3261 §17, which keep their messages as
+//! bytes. `sipx-sip` is the parser beneath; no other crate names it.
 
 mod address;
 pub mod digest;
