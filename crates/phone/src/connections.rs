@@ -44,6 +44,8 @@ pub(crate) struct Connections {
     by_peer: BTreeMap<Peer, Conn>,
     table: BTreeMap<Conn, Connection>,
     accepted: usize,
+    /// Connections in the middle of a message, by when it began.
+    unfinished: BTreeSet<(Instant, Conn)>,
 }
 
 impl Connections {
@@ -107,6 +109,7 @@ impl Connections {
 
     /// It is gone; the phones that used it.
     pub(crate) fn closed(&mut self, conn: Conn) -> Vec<u32> {
+        self.unfinished.retain(|(_, other)| *other != conn);
         let Some(connection) = self.table.remove(&conn) else { return Vec::new() };
         match connection.peer {
             Some(peer) if self.by_peer.get(&peer) == Some(&conn) => {
@@ -148,6 +151,36 @@ impl Connections {
     /// The far end and the transport.
     pub(crate) fn far(&self, conn: Conn) -> Option<(Transport, SocketAddr)> {
         self.table.get(&conn).map(|connection| (connection.transport, connection.far))
+    }
+
+    /// Remembers since when a message on it is unfinished, or that none is.
+    pub(crate) fn note_unfinished(&mut self, now: Instant, conn: Conn) {
+        let unfinished = self.framer(conn).is_some_and(|framer| framer.is_mid_message());
+        let known = self.unfinished.iter().find(|(_, other)| *other == conn).copied();
+        match (known, unfinished) {
+            (None, true) => {
+                self.unfinished.insert((now, conn));
+            }
+            (Some(entry), false) => {
+                self.unfinished.remove(&entry);
+            }
+            (Some(_), true) | (None, false) => {}
+        }
+    }
+
+    /// The connections whose message began at `then` or before; they are forgotten here.
+    pub(crate) fn unfinished_before(&mut self, then: Instant) -> Vec<Conn> {
+        let late: Vec<_> =
+            self.unfinished.iter().take_while(|(at, _)| *at <= then).copied().collect();
+        for entry in &late {
+            self.unfinished.remove(entry);
+        }
+        late.into_iter().map(|(_, conn)| conn).collect()
+    }
+
+    /// When the oldest unfinished message began.
+    pub(crate) fn oldest_unfinished(&self) -> Option<Instant> {
+        self.unfinished.first().map(|(at, _)| *at)
     }
 
     /// The phones that use it.

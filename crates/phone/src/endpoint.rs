@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use locate::{Located, Locator, ResolverConfig};
+use locate::{Located, LocationId, Locator, ResolverConfig};
 use net::{Cause, Conn, Input, Instant, Node, Output, Reason, Rng, Socket, Transport};
 use params::{IcmpScope, Mac, PhoneSettings};
 use sip::{Frame, Message, Response};
@@ -28,6 +28,9 @@ const REFUSING_FOR: Duration = Duration::from_secs(1);
 const REFUSING_PATIENCE: Duration = Duration::from_millis(50);
 /// An answer that our own socket may have dropped suspends verdicts for this long (T1).
 const OVERFLOW_GRACE: Duration = Duration::from_millis(500);
+
+/// A message that has begun on a stream has to be whole after this time (behaviour §9).
+const UNFINISHED_MAX: Duration = Duration::from_secs(10);
 
 /// What an endpoint is made of.
 #[derive(Clone, Debug)]
@@ -57,6 +60,8 @@ pub struct Endpoint {
     wakes: BinaryHeap<Reverse<(Instant, u32)>>,
     /// Next hops that an ICMP error named lately, with the end of their time.
     refusing: BTreeMap<SocketAddr, Instant>,
+    /// What each location looked like last.
+    generations: BTreeMap<LocationId, u64>,
     stop_by: Option<Instant>,
     stopped: bool,
     now: Instant,
@@ -94,6 +99,7 @@ impl Endpoint {
             pool: PolicyPool::default(),
             wakes: BinaryHeap::new(),
             refusing: BTreeMap::new(),
+            generations: BTreeMap::new(),
             stop_by: None,
             stopped: false,
             now: Instant::ZERO,
@@ -176,6 +182,7 @@ impl Endpoint {
 
     fn on_time(&mut self, now: Instant) {
         self.end_refused(now);
+        self.end_unfinished(now);
         while let Some(Reverse((due, index))) = self.wakes.peek().copied().filter(|w| w.0.0 <= now)
         {
             self.wakes.pop();
@@ -276,6 +283,15 @@ impl Endpoint {
                 }
             }
         }
+        self.shared.conns.note_unfinished(now, conn);
+    }
+
+    /// Closes connections on which a message has been unfinished for too long.
+    fn end_unfinished(&mut self, now: Instant) {
+        for conn in self.shared.conns.unfinished_before(now - UNFINISHED_MAX) {
+            self.shared.out.push_back(Output::Close { conn });
+            self.on_closed(now, conn, Cause::PeerClosed);
+        }
     }
 
     pub(crate) fn on_closed(&mut self, now: Instant, conn: Conn, cause: Cause) {
@@ -367,6 +383,16 @@ impl Endpoint {
     }
 
     fn on_located(&mut self, now: Instant, Located { id, progress }: Located) {
+        if let locate::Progress::Ready(hops) = &progress
+            && self
+                .generations
+                .insert(id, hops.generation())
+                .is_some_and(|g| g != hops.generation())
+        {
+            for index in 0..u32::try_from(self.phones.len()).unwrap_or(u32::MAX) {
+                self.with(index, |phone, shared| phone.on_relocated(now, shared, id));
+            }
+        }
         for index in self.shared.waiting.remove(&id).unwrap_or_default() {
             self.with(index, |phone, shared| phone.on_located(now, shared, id, &progress));
         }
@@ -467,7 +493,9 @@ impl Node for Endpoint {
         let refused = self.next_refused().map(|due| (due, Reason("next hop is refusing")));
         let stop = self.stop_by.filter(|_| !self.stopped).map(|due| (due, Reason("stop")));
         let dns = self.shared.locator.next_timeout();
-        [wake, refused, stop, dns].into_iter().flatten().min_by_key(|(due, _)| *due)
+        let unfinished = self.shared.conns.oldest_unfinished();
+        let unfinished = unfinished.map(|at| (at + UNFINISHED_MAX, Reason("unfinished message")));
+        [wake, refused, stop, dns, unfinished].into_iter().flatten().min_by_key(|(due, _)| *due)
     }
 }
 

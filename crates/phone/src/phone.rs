@@ -195,6 +195,10 @@ impl Phone {
         self.each(now, shared, |account, ctx| account.on_located(ctx, id, progress));
     }
 
+    pub(crate) fn on_relocated(&mut self, now: Instant, shared: &mut Shared, id: LocationId) {
+        self.each(now, shared, |account, ctx| account.on_relocated(ctx, id));
+    }
+
     /// Registers `account` at once; `false` where it is not enabled.
     pub(crate) fn order_register(
         &mut self,

@@ -181,13 +181,20 @@ impl Attempt {
         format!("z9hG4bK{phone:x}.{:x}.{:016x}", self.number, self.guard)
     }
 
-    /// Sends `bytes` as the request of a transaction.
-    pub(crate) fn transmit(&mut self, ctx: &mut Context<'_>, bytes: Bytes) {
-        self.sent_at = ctx.now;
-        self.deadline = ctx.now + self.errand.plan.give_up();
-        self.sent = self.sent.saturating_add(1);
+    /// Sends `bytes` as the request of a transaction. `Ready` asks for other bytes: the request is too
+    /// large for UDP and goes over a connection that stands.
+    pub(crate) fn transmit(&mut self, ctx: &mut Context<'_>, bytes: Bytes) -> Progress {
         match self.flow {
+            Flow::Udp { .. } if bytes.len() > SAFE_SIZE && ctx.device.common.udp_to_tcp => {
+                // RFC 3261 §18.1.1: over 1,300 bytes a congestion-controlled transport is used.
+                let (flow, freshness, progress) =
+                    connect(ctx, &self.hop, Transport::Tcp, self.deadline);
+                self.flow = flow;
+                self.freshness = freshness;
+                return progress;
+            }
             Flow::Udp { socket, .. } => {
+                self.begin_transaction(ctx);
                 self.tell_if_large(ctx, bytes.len());
                 self.interval = self.errand.plan.first_interval();
                 self.retransmit_at = Some(ctx.now + self.interval);
@@ -197,6 +204,7 @@ impl Attempt {
                 ctx.shared.out.push_back(Output::Datagram { socket, to: self.hop.addr, bytes });
             }
             Flow::Stream { conn, .. } => {
+                self.begin_transaction(ctx);
                 // A5: not retransmitted; what it took to connect counts.
                 if self.challenges_answered == 0 && self.sent == 1 {
                     self.deadline = self.began + self.errand.plan.give_up();
@@ -205,6 +213,13 @@ impl Attempt {
             }
             Flow::Connecting { .. } => {}
         }
+        Progress::Pending
+    }
+
+    fn begin_transaction(&mut self, ctx: &Context<'_>) {
+        self.sent_at = ctx.now;
+        self.deadline = ctx.now + self.errand.plan.give_up();
+        self.sent = self.sent.saturating_add(1);
     }
 
     /// Makes room for another transaction of the same attempt (digest, 423): new branch, new budget.
@@ -383,11 +398,22 @@ fn reach(ctx: &mut Context<'_>, hop: &Hop, deadline: Instant) -> (Flow, Freshnes
             }
         };
     }
-    let name = match hop.transport {
+    connect(ctx, hop, hop.transport, deadline)
+}
+
+/// The connection to `hop` over `transport`.
+fn connect(
+    ctx: &mut Context<'_>,
+    hop: &Hop,
+    transport: Transport,
+    deadline: Instant,
+) -> (Flow, Freshness, Progress) {
+    let shared = &mut *ctx.shared;
+    let name = match transport {
         Transport::Tls => hop.name.clone(),
         Transport::Udp | Transport::Tcp => "".into(),
     };
-    let peer = Peer { transport: hop.transport, addr: hop.addr, name, owner: 0 };
+    let peer = Peer { transport, addr: hop.addr, name, owner: 0 };
     match shared.conns.obtain(&peer, ctx.device.index, deadline, &mut shared.out) {
         Obtained::Open { conn, local } => {
             (Flow::Stream { conn, local }, Freshness::Pooled, Progress::Ready)

@@ -186,6 +186,13 @@ impl Account {
         }
     }
 
+    /// The next hops of a location have changed.
+    pub(crate) fn on_relocated(&mut self, ctx: &mut Context<'_>, id: LocationId) {
+        for upkeep in &self.upkeeps {
+            upkeep.on_relocated(&mut self.core, ctx, id);
+        }
+    }
+
     /// Registers at once, from the top.
     pub(crate) fn order_register(&mut self, ctx: &mut Context<'_>) {
         for upkeep in &mut self.upkeeps {

@@ -196,6 +196,11 @@ impl Pass {
             down_last: common.profile == Profile::Fast,
             once_per_ip: common.skip_redundant_failover_addr,
         };
+        let blocked = arranged.iter().map(|hop| name_of(hop));
+        let blocked = blocked.filter(|hop| ordering.health.blocked_until(*hop, ctx.now).is_some());
+        if let Some(hop) = blocked.last() {
+            self.last_failure.get_or_insert((group.place, Some(hop), Why::Status(503)));
+        }
         self.queue.extend(leg.group, arranged, &ordering);
     }
 
@@ -226,8 +231,12 @@ impl Pass {
     /// Writes the request of a transaction.
     pub(crate) fn write(&mut self, ctx: &mut Context<'_>, core: &mut Core) {
         let Some((group, attempt)) = self.trying.as_mut() else { return };
-        let bytes = core.write_register(ctx, *group, attempt, Ask::Bind);
-        attempt.transmit(ctx, bytes);
+        let mut progress = Progress::Ready;
+        while progress == Progress::Ready {
+            let bytes = core.write_register(ctx, *group, attempt, Ask::Bind);
+            progress = attempt.transmit(ctx, bytes);
+        }
+        self.progress(ctx, core, progress);
     }
 
     /// The open attempt failed: its next hop is left.

@@ -126,11 +126,10 @@ impl Prober {
         match progress {
             Progress::Pending => Shown::Nothing,
             Progress::Ready => {
-                if let State::Asked(attempt) = &mut self.state {
-                    let bytes = core.write_options(ctx, self.group, attempt);
-                    attempt.transmit(ctx, bytes);
-                }
-                Shown::Nothing
+                let State::Asked(attempt) = &mut self.state else { return Shown::Nothing };
+                let bytes = core.write_options(ctx, self.group, attempt);
+                let progress = attempt.transmit(ctx, bytes);
+                self.progress(ctx, core, progress)
             }
             Progress::Failed(cause) => self.missed(ctx, core, Why::from_cause(cause)),
         }

@@ -56,8 +56,8 @@ impl Farewell {
             Progress::Ready => {
                 let bytes =
                     core.write_register(ctx, self.removal.group, &self.attempt, Ask::Remove);
-                self.attempt.transmit(ctx, bytes);
-                Step::Open(Box::new(self))
+                let progress = self.attempt.transmit(ctx, bytes);
+                self.progress(ctx, core, progress)
             }
             Progress::Failed(cause) => self.fail(ctx, Why::from_cause(cause)),
         }

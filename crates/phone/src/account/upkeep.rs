@@ -9,12 +9,14 @@
 
 use std::time::Duration;
 
+use locate::LocationId;
 use net::{Cause, Conn, Instant};
 
 use super::candidates::Walk;
 use super::core::Core;
 use super::failback;
 use super::fallback::{self, FIRST, Purpose, SECOND, Standing};
+use super::group::Clock;
 use super::pass::{Pass, Step};
 use super::registration::Lease;
 use super::rules::Mode;
@@ -389,13 +391,25 @@ impl Upkeep {
         &mut self,
         core: &mut Core,
         ctx: &mut Context<'_>,
-        id: locate::LocationId,
+        id: LocationId,
         progress: &locate::Progress,
     ) {
         let State::Passing(pass) = &mut self.state else { return };
         if pass.on_located(ctx, core, id, progress) {
             self.advance(core, ctx);
         }
+    }
+
+    /// The next hops of a location have changed: one that is listed no longer is left when the phone
+    /// is idle (A23).
+    pub(crate) fn on_relocated(&self, core: &mut Core, ctx: &mut Context<'_>, id: LocationId) {
+        let lease = core.registration(self.on).lease.as_ref().map(|lease| lease.hop.clone());
+        let (Some(hop), Some(group)) = (lease, core.groups.get_mut(self.on)) else { return };
+        if group.location != id || group.known_hops(ctx).iter().any(|known| known.is_same(&hop)) {
+            return;
+        }
+        let spread = RECONNECT_WITHIN.mul_f64(ctx.shared.rng.unit());
+        group.clock = Some(Clock { due: ctx.now + spread, why: Why::Dns, parked: false });
     }
 
     /// Gives up the pass that runs, if any.
