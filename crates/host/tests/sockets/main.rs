@@ -12,6 +12,7 @@ mod capture;
 mod datagrams;
 mod faults;
 mod loops;
+mod networks;
 mod streams;
 mod support;
 mod tls;
