@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::row::Row;
-use crate::table::{place, row_at, shape, stands_for_number};
+use crate::table::{place, place_of_pattern, row_at, shape, stands_for_number};
 use crate::value::{Fault, Permitted};
 
 /// A key of the table with its numbers, as `account.1.sip_server.2.port`.
@@ -45,8 +45,16 @@ impl Key {
     /// `None` for a pattern that the table does not have.
     #[must_use]
     pub fn of(pattern: &str, numbers: [u16; 2]) -> Option<Self> {
-        let place = place(pattern).or_else(|| place(&shape(pattern)))?;
-        let mut key = Self { place, numbers: [0, 0] };
+        if let Some((place, placeholders)) = place_of_pattern(pattern) {
+            let [first, second] = numbers;
+            let numbers = match placeholders {
+                0 => [0, 0],
+                1 => [first, 0],
+                _ => [first, second],
+            };
+            return Some(Self { place, numbers });
+        }
+        let mut key = Self { place: place(&shape(pattern))?, numbers: [0, 0] };
         let wanted = numbered(pattern).zip(numbers.into_iter().chain([0; 2]));
         for (slot, (segment, number)) in key.numbers.iter_mut().zip(wanted) {
             *slot = segment.parse().unwrap_or(number);

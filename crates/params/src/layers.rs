@@ -9,7 +9,7 @@ use crate::key::Key;
 use crate::origin::{Layer, Origin};
 use crate::problem::{Finding, Found, ParamError, Problem};
 use crate::secret::{HIDDEN, Secret};
-use crate::value::{BLANKS, Fault};
+use crate::value::Fault;
 
 /// One file, or the command line, as bytes.
 #[derive(Clone, Copy, Debug)]
@@ -171,6 +171,12 @@ impl Layers {
         self.keys().filter_map(Key::account).collect()
     }
 
+    /// The first number of each key below `prefix` that has a value.
+    pub(crate) fn numbers_below(&self, prefix: &str) -> BTreeSet<u16> {
+        let below = |key: &Key| key.row().pattern.starts_with(prefix);
+        self.keys().filter(below).map(|key| key.numbers()[0]).collect()
+    }
+
     /// The web users and their passwords, from all lines of `static.security.user_password`.
     #[must_use]
     pub fn user_passwords(&self) -> BTreeMap<&str, Secret> {
@@ -258,7 +264,9 @@ fn permitted_key(text: &str, layer: Layer) -> Result<Key, Found> {
         Ok(key) => Ok(key),
         Err(_) if text.starts_with('#') => Err(Found::IndentedComment),
         Err(_) if text.starts_with("include:") => Err(Found::BootLine),
-        Err(fault) => Err(Found::NoKey { key: text.into(), fault }),
+        Err(fault) => {
+            Err(Found::NoKey { key: shortened(text, |c| matches!(c, ' ' | '\t' | ':')), fault })
+        }
     }
 }
 
@@ -269,11 +277,18 @@ fn torn(text: &str) -> Found {
     if text.contains("include:config") {
         return Found::BootLine;
     }
-    // behaviour.md §9: secrets are never logged, not even where a line lost its `=`.
-    let mut words = text.split(BLANKS);
-    let first = words.next().unwrap_or_default();
-    let has_secret = ["password", "aes"].iter().any(|word| text.contains(word));
-    Found::TornLine(if has_secret { first } else { text }.into())
+    Found::TornLine(shortened(text, |c| !c.is_alphanumeric() && !matches!(c, '_' | '.')))
+}
+
+/// The text before the first character that ends a key, marked if something was left out.
+///
+/// What stands behind it may be a password that lost its `=`; secrets are never logged (behaviour.md
+/// §9).
+fn shortened(text: &str, ends_key: fn(char) -> bool) -> Box<str> {
+    match text.split_once(ends_key) {
+        Some((key, _)) => format!("{key}…").into(),
+        None => text.into(),
+    }
 }
 
 /// What was found in one file; a hostile one fills no memory with it.

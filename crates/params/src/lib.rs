@@ -2,11 +2,14 @@
 
 mod choices;
 mod codes;
+mod edit;
+mod export;
 mod file;
 mod interner;
 mod key;
 mod layers;
 mod mac;
+mod manual;
 mod model;
 mod origin;
 mod problem;
@@ -25,11 +28,13 @@ pub use choices::{
     Redundancy, Refresher, SharedLine, SrtpMode, SrvWeight, Strangers, TransportType,
 };
 pub use codes::FailoverCodes;
+pub use edit::{Change, EditFault, edit};
 pub use file::{FILE_BYTES_MAX, LINE_BYTES_MAX, NotAConfig};
 pub use interner::Interner;
 pub use key::{Key, KeyFault};
 pub use layers::{Assignment, Blank, Effective, Layers, Source, Verdict};
 pub use mac::{Mac, NotAMac};
+pub use manual::{NoSuchKey, list, manual, markdown};
 pub use model::{Firmware, Model, NotAFirmware, UnknownModel};
 pub use origin::{Layer, Origin};
 pub use problem::{Finding, Found, ParamError, Problem};
@@ -42,6 +47,6 @@ pub use settings::{
     StunSettings, TlsSettings,
 };
 pub use suggest::suggestion;
-pub use table::{rows, works_keys};
-pub use value::{Fault, INTEGER_MAX, Kind, Permitted, is_address};
+pub use table::{GROUPS, rows, works_keys};
+pub use value::{Between, Fault, INTEGER_MAX, Kind, Permitted, is_address};
 pub use view::{Device, View};

@@ -44,7 +44,7 @@ pub enum Problem {
         /// Its firmware.
         firmware: Firmware,
         /// The key to write.
-        instead: Option<&'static str>,
+        instead: Option<Box<str>>,
     },
     /// The key is an old name, and its successor is set too.
     Superseded {
@@ -139,7 +139,7 @@ pub struct Finding {
 pub enum Found {
     /// The file is refused: nothing of it is taken.
     Refused(NotAConfig),
-    /// A line without `=` is left out.
+    /// A line without `=` is left out; this is how it begins.
     TornLine(Box<str>),
     /// A line with more than [`LINE_BYTES_MAX`] bytes is left out.
     LineTooLong,
@@ -151,7 +151,7 @@ pub enum Found {
     BootLine,
     /// A key of no pattern, or with a number that is not permitted, is left out.
     NoKey {
-        /// As written.
+        /// As written, up to a blank or a colon.
         key: Box<str>,
         /// What is wrong with it.
         fault: KeyFault,
@@ -171,20 +171,25 @@ impl Finding {
         matches!(self.found, Found::Refused(_))
     }
 
-    /// The code of the rule in `lint.md`.
+    /// The code of the rule in `lint.md`; `limit` where findings were left out.
     #[must_use]
-    pub const fn code(&self) -> &'static str {
+    pub fn code(&self) -> &'static str {
         match &self.found {
             Found::Refused(NotAConfig::IniDialect) => "ini-dialect",
             Found::Refused(_) => "not-a-config",
             Found::TornLine(_) | Found::LineTooLong | Found::IndentedComment => "torn-line",
             Found::Encoding => "encoding",
             Found::BootLine | Found::StaticInLocal(_) => "boot-file",
-            Found::NoKey { fault: KeyFault::Unknown, .. } | Found::More(_) => "unknown-key",
             Found::NoKey { fault: KeyFault::Number { placeholder: 'X', .. }, .. } => {
                 "account-range"
             }
-            Found::NoKey { fault: KeyFault::Number { .. }, .. } => "static-limits",
+            Found::NoKey { key, fault: KeyFault::Number { .. } }
+                if key.starts_with("dns_cache_") =>
+            {
+                "static-limits"
+            }
+            Found::NoKey { .. } => "unknown-key",
+            Found::More(_) => "limit",
             Found::Value(error) => error.problem.code(),
         }
     }
@@ -212,10 +217,10 @@ impl fmt::Display for Finding {
             }
             Found::BootLine => f.write_str("include: belongs in a boot file; the line is left out"),
             Found::NoKey { key, fault } => {
-                write!(f, "{} {fault}", Excerpt(key))?;
+                write!(f, "{} {fault}; the line is left out", Excerpt(key))?;
                 match suggestion(key).filter(|_| *fault == KeyFault::Unknown) {
-                    Some(known) => write!(f, "; did you mean {known}?"),
-                    None => f.write_str("; the line is left out"),
+                    Some(known) => write!(f, " (did you mean {known}?)"),
+                    None => Ok(()),
                 }
             }
             Found::StaticInLocal(key) => {

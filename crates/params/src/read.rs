@@ -39,7 +39,8 @@ impl Layers {
         let numbers = self.accounts().into_iter().filter(|n| *n <= device.model.account_max());
         let accounts =
             numbers.map(|number| account(reader.of(number, 0), number, interner)).collect();
-        let line_keys = (1..=LINE_KEYS).filter_map(|n| line_key(reader.of_number(n), n)).collect();
+        let keys = self.numbers_below("linekey.").into_iter();
+        let line_keys = keys.filter_map(|n| line_key(reader.of_number(n), n)).collect();
         let Device { mac, model, firmware, profile: _ } = *device;
         (PhoneSettings { mac, model, firmware, common, accounts, line_keys }, errors)
     }
@@ -144,9 +145,6 @@ fn account(reader: Reader<'_>, number: u8, interner: &mut Interner) -> AccountSe
         policy: interner.intern(policy(reader)),
     }
 }
-
-/// The greatest number of a line key.
-const LINE_KEYS: u16 = 40;
 
 #[cfg(test)]
 mod tests {

@@ -16,7 +16,17 @@ use crate::choices::Choice;
 use crate::row::{Row, State, WebPage};
 use crate::value::Kind;
 
-/// All rows, those of the guide's tables first.
+/// The rows by subject, each with its title.
+pub const GROUPS: [(&str, &[Row]); 6] = [
+    ("Account", account::ROWS),
+    ("Redundancy", redundancy::ROWS),
+    ("DNS", dns::ROWS),
+    ("SIP", sip::ROWS),
+    ("Calls", call::ROWS),
+    ("System", system::ROWS),
+];
+
+/// All rows.
 pub fn rows() -> impl Iterator<Item = &'static Row> {
     TABLE.rows.iter().copied()
 }
@@ -30,6 +40,11 @@ pub fn works_keys() -> impl Iterator<Item = &'static str> {
 #[expect(clippy::expect_used, reason = "keys are made from places of this table")]
 pub(crate) fn row_at(place: u16) -> &'static Row {
     TABLE.rows.get(usize::from(place)).expect("a key's place is one of the table")
+}
+
+/// The place of the row with this very pattern, and how many placeholders it has.
+pub(crate) fn place_of_pattern(pattern: &str) -> Option<(u16, usize)> {
+    TABLE.patterns.get(pattern).copied()
 }
 
 /// The place of the row whose pattern, with `#` for each number, is `shape`.
@@ -58,15 +73,18 @@ pub(crate) fn stands_for_number(segment: &str) -> bool {
 
 struct Table {
     rows: Vec<&'static Row>,
+    patterns: BTreeMap<&'static str, (u16, usize)>,
     places: BTreeMap<String, u16>,
     old_names: BTreeMap<u16, Vec<(u16, u16)>>,
 }
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
-    let groups = [account::ROWS, redundancy::ROWS, dns::ROWS, sip::ROWS, call::ROWS, system::ROWS];
-    let rows: Vec<&'static Row> = groups.into_iter().flatten().collect();
+    let rows: Vec<&'static Row> = GROUPS.into_iter().flat_map(|(_, rows)| rows).collect();
     let places: BTreeMap<String, u16> =
         (0..).zip(&rows).map(|(place, row)| (shape(row.pattern), place)).collect();
+    let placeholders = |row: &Row| row.pattern.split('.').filter(|s| stands_for_number(s)).count();
+    let patterns =
+        (0..).zip(&rows).map(|(place, row)| (row.pattern, (place, placeholders(row)))).collect();
     let mut old_names: BTreeMap<u16, Vec<(u16, u16)>> = BTreeMap::new();
     for (old, row) in (0..).zip(&rows) {
         for (successor, number) in row.stands_for {
@@ -75,7 +93,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
             }
         }
     }
-    Table { rows, places, old_names }
+    Table { rows, patterns, places, old_names }
 });
 
 const ACCOUNT_ADVANCED: WebPage = WebPage::AccountAdvanced;

@@ -21,12 +21,14 @@ pub enum Kind {
         /// The greatest.
         max: i64,
     },
-    /// 0, or seconds within limits; what lies between counts as the least (A13).
+    /// 0, or a whole number within limits.
     ZeroOr {
         /// The least that is not 0.
         min: i64,
         /// The greatest.
         max: i64,
+        /// What becomes of a number between 0 and the least.
+        between: Between,
     },
     /// Seconds with up to three decimals.
     Decimal {
@@ -56,6 +58,15 @@ pub enum Kind {
     TimeOfDay,
     /// Days of the week, figures from 0 (Sunday) to 6.
     Weekdays,
+}
+
+/// What becomes of a number between 0 and the least permitted one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Between {
+    /// It is refused.
+    Refused,
+    /// It counts as the least (A13).
+    CountsAsLeast,
 }
 
 /// A permitted value.
@@ -102,7 +113,9 @@ impl Kind {
             Self::Integer { min, max } => {
                 integer(text).filter(|n| within(*n, min, max)).map(number)
             }
-            Self::ZeroOr { min, max } => return self.zero_or(text, min, max),
+            Self::ZeroOr { min, max, between } => {
+                return zero_or(text, min, max, between).ok_or_else(|| self.refused());
+            }
             Self::Decimal { min, max } => {
                 plain(decimal(text).is_some_and(|n| n >= min && n <= max))
             }
@@ -143,11 +156,22 @@ impl Kind {
         }
     }
 
-    // Guide, `account.X.sip_server.Y.failback_timeout`: from 1 to 59 the timeout is 60 seconds. (A13)
-    fn zero_or<'a>(&self, text: &'a str, min: i64, max: i64) -> Result<Permitted<'a>, Fault> {
-        let n = integer(text).filter(|n| within(*n, 0, max)).ok_or_else(|| self.refused())?;
-        let mended = n > 0 && n < min;
-        Ok(Permitted { value: number(if mended { min } else { n }), mended })
+    /// A permitted value, for manuals and empty fields.
+    #[must_use]
+    pub fn example(&self) -> &'static str {
+        match self {
+            Self::Switch => "1",
+            Self::Choice(choices) => choices.first().map_or("", |choice| choice.value),
+            Self::Integer { .. } | Self::ZeroOr { .. } | Self::Decimal { .. } => "60",
+            Self::MinusOneOr(_) => "-1",
+            Self::Text { .. } => "text",
+            Self::Host | Self::Domain => "pbx.example.com",
+            Self::Address => "192.0.2.10",
+            Self::NaptrFlag => "S",
+            Self::FailoverCodes => "500,502,5??",
+            Self::TimeOfDay => "02:00",
+            Self::Weekdays => "06",
+        }
     }
 
     fn refused(&self) -> Fault {
@@ -162,7 +186,7 @@ impl fmt::Display for Kind {
             Self::Switch => f.write_str("0 or 1"),
             Self::Choice(choices) => alternatives(f, choices),
             Self::Integer { min, max } => write!(f, "{min} to {max}"),
-            Self::ZeroOr { min, max } => write!(f, "0 or {min} to {max}"),
+            Self::ZeroOr { min, max, .. } => write!(f, "0 or {min} to {max}"),
             Self::Decimal { min, max } => {
                 write!(f, "{} to {}", Thousandths(*min), Thousandths(*max))
             }
@@ -251,6 +275,20 @@ pub fn is_address(text: &str) -> bool {
     text.parse::<IpAddr>().is_ok() || bracketed(text).is_some()
 }
 
+fn zero_or(text: &str, min: i64, max: i64, between: Between) -> Option<Permitted<'_>> {
+    let n = integer(text).filter(|n| within(*n, 0, max))?;
+    match between {
+        // Guide, `account.X.sip_server.Y.failback_timeout`: from 1 to 59 the timeout is 60 seconds. (A13)
+        Between::CountsAsLeast if n > 0 && n < min => {
+            Some(Permitted { value: number(min), mended: true })
+        }
+        Between::Refused if n > 0 && n < min => None,
+        Between::CountsAsLeast | Between::Refused => {
+            Some(Permitted { value: number(n), mended: false })
+        }
+    }
+}
+
 fn within(n: i64, min: i64, max: i64) -> bool {
     n >= min && n <= max
 }
@@ -336,7 +374,7 @@ mod tests {
 
     #[test] // A12, A13
     fn a_failback_timeout_of_1_to_59_counts_as_60_and_0_stays_0() {
-        let kind = Kind::ZeroOr { min: 60, max: 65535 };
+        let kind = Kind::ZeroOr { min: 60, max: 65535, between: Between::CountsAsLeast };
         let mended = |raw| kind.check(raw).map(|p| (p.value.into_owned(), p.mended)).ok();
         assert_eq!(mended("0"), Some(("0".to_owned(), false)));
         assert_eq!(mended("1"), Some(("60".to_owned(), true)));
@@ -385,6 +423,14 @@ mod tests {
     }
 
     #[test]
+    fn a_port_that_lies_between_0_and_the_least_is_refused() {
+        let kind = Kind::ZeroOr { min: 1024, max: 65535, between: Between::Refused };
+        assert_eq!(checked(kind, "0").as_deref(), Some("0"));
+        assert_eq!((checked(kind, "1"), checked(kind, "1023")), (None, None));
+        assert_eq!(checked(kind, "1024").as_deref(), Some("1024"));
+    }
+
+    #[test]
     fn decimals_have_up_to_three_places() {
         let t1 = Kind::Decimal { min: 500, max: 10_000 };
         for raw in ["0.5", "0.500", "10", "2.125"] {
@@ -398,7 +444,11 @@ mod tests {
 
     #[test]
     fn minus_one_is_permitted_where_another_key_may_decide() {
-        let kind = Kind::MinusOneOr(&Kind::ZeroOr { min: 60, max: 65535 });
+        let kind = Kind::MinusOneOr(&Kind::ZeroOr {
+            min: 60,
+            max: 65535,
+            between: Between::CountsAsLeast,
+        });
         assert_eq!(checked(kind, "-1").as_deref(), Some("-1"));
         assert_eq!(checked(kind, "30").as_deref(), Some("60"));
         assert_eq!(kind.check("-2").unwrap_err().to_string(), "permitted are -1, 0 or 60 to 65535");

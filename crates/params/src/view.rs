@@ -7,7 +7,7 @@ use crate::mac::Mac;
 use crate::model::{Firmware, Model};
 use crate::problem::{ParamError, Problem};
 use crate::row::{State, When};
-use crate::table::{old_names, row_at};
+use crate::table::old_names;
 use crate::value::is_address;
 
 /// The device that settings are for.
@@ -47,11 +47,7 @@ impl<'a> View<'a> {
     /// What `device` makes of `layers`.
     #[must_use]
     pub fn new(layers: &'a Layers, device: &'a Device) -> Self {
-        let in_file = || {
-            let key = Key::of("sureline.profile", [0, 0])?;
-            Profile::from_value(layers.effective(key)?.value)
-        };
-        let profile = device.profile.or_else(in_file).unwrap_or(Profile::Compat);
+        let profile = device.profile.unwrap_or_else(|| layers.profile());
         Self { layers, device, profile }
     }
 
@@ -85,13 +81,11 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn written(&self, key: Key) -> Option<Effective<'a>> {
         let own = self.is_read(key).then(|| self.layers.effective(key)).flatten();
-        own.or_else(|| {
-            let [first, second] = key.numbers();
-            let stand_for_it =
-                old_names(key.place()).iter().filter(|(_, number)| *number == second);
-            let old = stand_for_it.map(|(place, _)| Key::at(*place, [first, 0]));
-            old.filter(|old| self.is_read(*old)).find_map(|old| self.layers.effective(old))
-        })
+        let old = || {
+            let mut names = self.old_names(key).filter(|old| self.is_read(*old));
+            names.find_map(|old| self.layers.effective(old))
+        };
+        own.or_else(old)
     }
 
     /// The first condition under which the key acts and which is not met.
@@ -133,7 +127,8 @@ impl<'a> View<'a> {
         let row = key.row();
         if !self.is_read(key) {
             let Device { model, firmware, .. } = *self.device;
-            return Some(Problem::NotRead { model, firmware, instead: row.instead });
+            let instead = self.instead(key).map(|name| name.to_string().into());
+            return Some(Problem::NotRead { model, firmware, instead });
         }
         let successors = row.stands_for.iter();
         let successors =
@@ -142,8 +137,20 @@ impl<'a> View<'a> {
         successors.into_iter().find(set).map(|by| Problem::Superseded { by })
     }
 
+    /// The name under which this device reads what a key that it does not read would say.
+    fn instead(&self, key: Key) -> Option<Key> {
+        let old = self.old_names(key).find(|old| self.is_read(*old));
+        old.or_else(|| key.related(key.row().instead?))
+    }
+
+    fn old_names(&self, key: Key) -> impl Iterator<Item = Key> + use<> {
+        let [first, second] = key.numbers();
+        let stand_for_it = old_names(key.place()).iter().filter(move |(_, y)| *y == second);
+        stand_for_it.map(move |(place, _)| Key::at(*place, [first, 0]))
+    }
+
     fn is_read(&self, key: Key) -> bool {
-        row_at(key.place()).is_read_by(self.device.model, self.device.firmware)
+        key.row().is_read_by(self.device.model, self.device.firmware)
     }
 
     fn is_met(&self, when: When, key: Key) -> bool {

@@ -97,8 +97,9 @@ fn rtp_ports(at: Reader<'_>, errors: &mut Vec<ParamError>) -> (u16, u16) {
 
 fn static_records(at: Reader<'_>, errors: &mut Vec<ParamError>) -> StaticRecords {
     let mut records = StaticRecords::default();
-    for index in 1..=STATIC_RECORDS {
-        let at = at.of(index, 0);
+    for index in at.view.layers().numbers_below("dns_cache_") {
+        let at = at.of_number(index);
+        let index = u8::try_from(index).unwrap_or(u8::MAX);
         if whole(at, &["dns_cache_a.N.name", "dns_cache_a.N.ip", "dns_cache_a.N.ttl"], 2, errors) {
             records.a.extend(static_a(at, index));
         }
@@ -184,9 +185,6 @@ const NAPTR_KEYS: [&str; 7] = [
     "dns_cache_naptr.N.preference",
     "dns_cache_naptr.N.ttl",
 ];
-
-/// Guide, Appendix B: X ranges from 1 to 12.
-const STATIC_RECORDS: u8 = 12;
 
 pub(super) fn line_key(at: Reader<'_>, number: u16) -> Option<LineKey> {
     let function = at.text("linekey.N.type").parse().ok()?;

@@ -8,6 +8,8 @@ use crate::value::{INTEGER_MAX, Kind};
 const REGISTER: WebPage = WebPage::AccountRegister;
 const SERVER: &str = "SIP Server Y";
 const PROXY: &str = "Outbound Proxy Server Y";
+/// The guide says "String" alone; longer ones do not fit into a request.
+const TEXT: u16 = 1024;
 const PROXIES_ON: &[When] = &[When::Is("account.X.outbound_proxy_enable", &["1"])];
 
 pub(super) const ROWS: &[Row] = &[
@@ -21,14 +23,14 @@ pub(super) const ROWS: &[Row] = &[
     .phone("Activation")
     .in_file(HomeFile::Mac)
     .guide(REGISTRATION),
-    row("account.X.label", text(256), "", "The text beside the line key.")
+    row("account.X.label", text(TEXT), "", "The text beside the line key.")
         .web(REGISTER, "", "Label")
         .phone("Label")
         .in_file(HomeFile::Mac)
         .guide(REGISTRATION),
     row(
         "account.X.display_name",
-        text(256),
+        text(TEXT),
         "",
         "The name that others see as the caller: the display name of From.",
     )
@@ -38,7 +40,7 @@ pub(super) const ROWS: &[Row] = &[
     .guide(REGISTRATION),
     row(
         "account.X.auth_name",
-        text(256),
+        text(TEXT),
         "",
         "The user name in digest credentials; while blank, user_name serves.",
     )
@@ -48,7 +50,7 @@ pub(super) const ROWS: &[Row] = &[
     .guide(REGISTRATION),
     row(
         "account.X.user_name",
-        text(256),
+        text(TEXT),
         "",
         "The user part of the address that is registered; with an @ in it, the whole address.",
     )
@@ -56,7 +58,7 @@ pub(super) const ROWS: &[Row] = &[
     .phone("User Name")
     .in_file(HomeFile::Mac)
     .guide(REGISTRATION),
-    row("account.X.password", text(256), "", "The password for digest authentication.")
+    row("account.X.password", text(TEXT), "", "The password for digest authentication.")
         .web(REGISTER, "", "Password")
         .phone("Password")
         .secret()

@@ -5,7 +5,7 @@ use crate::choices::{
     FailbackMode, FallbackAt, IcmpScope, Liveness, Profile, Redundancy, SrvWeight, Strangers,
 };
 use crate::row::{Readers, Row, When, row};
-use crate::value::{INTEGER_MAX, Kind};
+use crate::value::{Between, INTEGER_MAX, Kind};
 
 const FALLBACK: &str = "Fallback";
 const FAILOVER: &str = "SIP Server Y failover";
@@ -27,7 +27,7 @@ const ADAPTIVE: &[When] = &[When::Is("account.X.sureline.adaptive_budget", &["1"
 
 const RETRIES: Kind = Kind::Integer { min: 0, max: 20 };
 const INVITE_RETRIES: Kind = Kind::Integer { min: 1, max: 10 };
-const TIMEOUT: Kind = Kind::ZeroOr { min: 60, max: 65535 };
+const TIMEOUT: Kind = Kind::ZeroOr { min: 60, max: 65535, between: Between::CountsAsLeast };
 const MODE: Kind = of(FailbackMode::CHOICES);
 
 pub(super) const ROWS: &[Row] = &[

@@ -3,7 +3,7 @@
 use super::{ACCOUNT_ADVANCED, CALLS, SIP_PAGE, SUBSCRIPTIONS, of, text};
 use crate::choices::{KeepAlive, ListenMode, NatTraversal, NotifyReboot};
 use crate::row::{Row, WebPage, When, row};
-use crate::value::{INTEGER_MAX, Kind};
+use crate::value::{Between, INTEGER_MAX, Kind};
 
 const REGISTRATION: &str = "Registration";
 const NAT: &str = "NAT";
@@ -124,7 +124,7 @@ pub(super) const ROWS: &[Row] = &[
         .our_web(SIP_PAGE, "Ports", "Local SIP Port"),
     row(
         "sip.tls_listen_port",
-        Kind::ZeroOr { min: 1024, max: 65535 },
+        Kind::ZeroOr { min: 1024, max: 65535, between: Between::Refused },
         "5061",
         "The phone's own port for TLS; 0: any. It differs from sip.listen_port.",
     )
@@ -160,7 +160,7 @@ pub(super) const ROWS: &[Row] = &[
          says reboot=true; 1 restarts; 2 does nothing.",
     )
     .vendor("1")
-    .not_used(SUBSCRIPTIONS),
+    .not_used("it concerns notifications, which this phone does not act on"),
     row("sip.use_out_bound_in_dialog", Kind::Switch, "0", "Sends requests inside a dialog to the outbound proxy.")
         .not_used("requests inside a dialog follow its route set, as RFC 3261 §12.2.1.1 says"),
     row("sip.reliable_protocol.timerae.enable", Kind::Switch, "0", "Retransmits on TCP and TLS as well.")
