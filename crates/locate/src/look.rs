@@ -157,7 +157,7 @@ impl<'a> Lookup<'a> {
         let Some(reply) = reply else { return Looked::Pending };
         let why = match reply {
             Reply::Answer(answer) => {
-                match self.take_answer(question.clone(), answer, Source::Dns) {
+                match self.take_answer(question.clone(), answer, (Source::Dns, answer.ahead_at())) {
                     Looked::Nothing(why) => why,
                     looked @ (Looked::Pending | Looked::Found(_)) => return looked,
                 }
@@ -204,13 +204,19 @@ impl<'a> Lookup<'a> {
         Some(reply)
     }
 
-    fn take_answer(&mut self, question: Question, answer: &Answer, source: Source) -> Looked {
+    /// Takes what DNS says or, where it fails, has said; `ahead` is when to ask anew.
+    fn take_answer(
+        &mut self,
+        question: Question,
+        answer: &Answer,
+        (source, ahead): (Source, Option<Instant>),
+    ) -> Looked {
         let expires = match source {
             // RFC 8767 §5: an answer past its TTL is good for 30 s.
             Source::Stale => self.now + Resolver::STALE_HOLD,
             Source::Dns | Source::Static | Source::Literal => answer.expires(),
         };
-        self.count_until(expires, answer.ahead_at().filter(|_| source == Source::Dns));
+        self.count_until(expires, ahead);
         let (finding, looked) = match &answer.verdict {
             Verdict::Records(records) => {
                 let records: Vec<Data> = records.iter().map(|record| record.data.clone()).collect();
@@ -234,25 +240,24 @@ impl<'a> Lookup<'a> {
 
     fn take_failure(&mut self, question: Question, failure: &Failure, fixed: Vec<Data>) -> Looked {
         let last_good = failure.stale.as_deref();
-        let still_good = last_good.filter(|answer| answer.is_fresh(self.now));
-        if let Some(answer) = still_good
+        let again = Some(self.now + Resolver::STALE_HOLD);
+        if let Some(answer) = last_good
+            && answer.is_fresh(self.now)
             && self.policy.cache_type != CacheType::RealTime
         {
-            return self.take_answer(question, answer, Source::Dns);
+            return self.take_answer(question, answer, (Source::Dns, again));
         }
         self.write(question.clone(), Finding::Failed(failure.why.clone()));
         if !fixed.is_empty() {
             return Looked::Found(self.take_static(question, fixed));
         }
-        match (still_good, last_good) {
-            (Some(answer), _) => self.take_answer(question, answer, Source::Dns),
-            (None, Some(answer)) => self.take_answer(question, answer, Source::Stale),
-            (None, None) => {
-                self.count_until(self.now, Some(self.now + Resolver::STALE_HOLD));
-                self.failed.get_or_insert(failure.why.clone());
-                Looked::Nothing(WhyNothing::Failed)
-            }
+        if let Some(answer) = last_good {
+            let source = if answer.is_fresh(self.now) { Source::Dns } else { Source::Stale };
+            return self.take_answer(question, answer, (source, again));
         }
+        self.count_until(self.now, again);
+        self.failed.get_or_insert(failure.why.clone());
+        Looked::Nothing(WhyNothing::Failed)
     }
 
     fn take_static(&mut self, question: Question, records: Vec<Data>) -> Found {
