@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -218,7 +218,7 @@ pub(crate) struct LabArgs {
     /// Where the API of the lab listens; by default a free port of loopback.
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:0")]
     pub(crate) api: SocketAddr,
-    /// Prints a phone file for this user and ends.
+    /// Prints a phone file for this user, too; one for each lies in the state folder.
     #[arg(long, value_name = "USER")]
     pub(crate) print_config: Option<String>,
     /// Prints what it took as one JSON line.
@@ -327,14 +327,7 @@ impl FromStr for UserArg {
 
 /// Three parts of an IPv4 address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Block([u8; 3]);
-
-impl Block {
-    pub(crate) const fn host(self, last: u8) -> IpAddr {
-        let [a, b, c] = self.0;
-        IpAddr::V4(Ipv4Addr::new(a, b, c, last))
-    }
-}
+pub(crate) struct Block(pub(crate) [u8; 3]);
 
 impl FromStr for Block {
     type Err = String;
@@ -441,7 +434,7 @@ mod tests {
     #[test]
     fn a_block_is_three_numbers() {
         let block: Block = "127.0.1".parse().unwrap();
-        assert_eq!(block.host(53).to_string(), "127.0.1.53");
+        assert_eq!(block, Block([127, 0, 1]));
         assert!(
             ["127.0", "127.0.1.1", "a.b.c", "127.0.256"]
                 .iter()

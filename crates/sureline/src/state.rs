@@ -1,11 +1,12 @@
 //! The state folder: what outlives a run, who runs in it now, and where that one is reached.
 
 use std::env;
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use host::files::{self, Access};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -40,8 +41,7 @@ impl StateDir {
     /// Makes the folder where it is missing.
     pub(crate) fn open(given: Option<&Path>) -> Result<Self, Failure> {
         let dir = Self::locate(given)?;
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(&dir.0);
-        made.map_err(|error| dir.unusable("make", &error))?;
+        files::make_private_folder(&dir.0).map_err(|error| dir.unusable("make", &error))?;
         Ok(dir)
     }
 
@@ -89,7 +89,8 @@ impl StateDir {
 
     /// Writes a file that only its owner reads, whole or not at all.
     pub(crate) fn write(&self, name: &str, content: &[u8]) -> Result<(), Failure> {
-        write_private(&self.file(name), content).map_err(|error| self.unusable("write", &error))
+        let written = files::replace(&self.file(name), content, Access::Private);
+        written.map_err(|error| self.unusable("write", &error))
     }
 
     pub(crate) fn write_json(&self, name: &str, value: &impl Serialize) -> Result<(), Failure> {
@@ -103,8 +104,8 @@ impl StateDir {
     }
 
     pub(crate) fn remove(&self, name: &str) {
-        // Gone already is as good.
-        drop(fs::remove_file(self.file(name)));
+        // What stays behind names a process that is gone, and is seen to.
+        drop(files::remove(&self.file(name)));
     }
 
     /// The secret that line tokens are made with: made once, kept for good, so that a restarted
@@ -122,20 +123,6 @@ impl StateDir {
     fn unusable(&self, what: &str, error: &io::Error) -> Failure {
         Failure::misused(format!("cannot {what} in the state folder {}: {error}", self.0.display()))
     }
-}
-
-/// Writes beside `path`, makes it durable, then puts it in its place.
-pub(crate) fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(format!(".{}.tmp", std::process::id()));
-    let mut file =
-        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-    let written = file.write_all(content).and_then(|()| file.sync_all());
-    let placed = written.and_then(|()| fs::rename(&beside, path));
-    if placed.is_err() {
-        drop(fs::remove_file(&beside));
-    }
-    placed
 }
 
 /// Bytes that nobody can guess.

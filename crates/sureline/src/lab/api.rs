@@ -18,7 +18,6 @@ use serde_json::json;
 use web::{Access, answer_error, answer_json};
 
 use super::faults::{Active, Faults, Order};
-use super::servers::REGISTRARS;
 
 /// What the routes share.
 #[derive(Clone)]
@@ -159,11 +158,10 @@ struct RequestFilter {
 
 async fn requests(State(api): Shared, Query(filter): Query<RequestFilter>) -> Response {
     let mut rows: Vec<(&'static str, RequestRow)> = Vec::new();
-    for name in REGISTRARS {
-        let Some(registrar) = api.faults.servers().registrar(name) else { continue };
-        let found = registrar.inspect(|registrar, _| registrar.requests().cloned().collect());
+    for (role, running) in &api.faults.servers().registrars {
+        let found = running.handle.inspect(|registrar, _| registrar.requests().cloned().collect());
         let found: Vec<RequestRow> = found.await.unwrap_or_default();
-        rows.extend(found.into_iter().map(|row| (name, row)));
+        rows.extend(found.into_iter().map(|row| (role.as_str(), row)));
     }
     rows.sort_by_key(|(_, row)| row.at);
     let mut numbers = api.numbers.lock().unwrap_or_else(PoisonError::into_inner);
@@ -249,9 +247,8 @@ struct Asked {
 
 async fn bindings(State(api): Shared) -> Response {
     let mut rows = Vec::new();
-    for name in REGISTRARS {
-        let Some(registrar) = api.faults.servers().registrar(name) else { continue };
-        let found = registrar.inspect(|registrar, now| registrar.bindings(now)).await;
+    for running in api.faults.servers().registrars.values() {
+        let found = running.handle.inspect(|registrar, now| registrar.bindings(now)).await;
         rows.extend(found.unwrap_or_default().into_iter().map(|row| {
             let BindingRow { server, aor, contact, expires_in_s } = row;
             Bound { server, aor, contact, expires_in_s }

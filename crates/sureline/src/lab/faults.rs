@@ -8,11 +8,11 @@ use std::time::Duration;
 use dns::{NameServerCommand, Zone};
 use host::Turn;
 use host::certs::{Authority, Validity, self_signed};
-use lab::{Bearer, Command, Fault, TlsFault};
+use lab::{Bearer, Command, Fault, Role, TlsFault};
 use net::Instant;
 use sip::Method;
 
-use super::servers::{DNS, REGISTRARS, Servers, certificate};
+use super::servers::{DNS, Servers, valid};
 use crate::out::Failure;
 
 /// The faults in force, and the servers that have them.
@@ -114,7 +114,7 @@ impl Faults {
     }
 
     async fn end_where(&self, is_meant: impl Fn(&Active) -> bool) {
-        for server in REGISTRARS.into_iter().chain([DNS]) {
+        for server in names() {
             let ended = self.plan().take(|active| active.server == server && is_meant(active));
             self.after_end(server, ended).await;
         }
@@ -186,9 +186,8 @@ impl Faults {
             .find_map(|fault| if let Fault::Tls(fault) = fault { Some(*fault) } else { None });
         let Some(switch) = self.servers.switch(server) else { return Ok(()) };
         if let Some(authority) = self.servers.authority.as_ref().filter(|_| server != DNS) {
-            let names = self.servers.names(server);
-            let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            let credentials = shown_certificate(authority, shown, &names).map_err(text_of)?;
+            let names = self.servers.certificate_names(server);
+            let credentials = shown_certificate(authority, shown, names).map_err(text_of)?;
             let shown = switch.turn(Turn::Certificate(credentials)).await;
             shown.map_err(|error| error.to_string())?;
         }
@@ -241,9 +240,9 @@ impl Plan {
 
 fn targets(server: &str) -> Result<Vec<&'static str>, Unfit> {
     if server == "all" {
-        return Ok(REGISTRARS.to_vec());
+        return Ok(Role::ALL.map(Role::as_str).to_vec());
     }
-    let known = REGISTRARS.into_iter().chain([DNS]).find(|known| *known == server);
+    let known = names().find(|known| *known == server);
     known.map(|known| vec![known]).ok_or_else(|| {
         (
             "server",
@@ -280,20 +279,25 @@ fn records(fault: &Fault) -> Result<Option<Zone>, Unfit> {
 fn shown_certificate(
     authority: &Authority,
     fault: Option<TlsFault>,
-    names: &[&str],
+    names: &[net::Name],
 ) -> Result<host::Credentials, Failure> {
+    let texts: Vec<&str> = names.iter().map(|name| &**name).collect();
     match fault {
-        None => certificate(authority, names),
-        Some(TlsFault::WrongHost) => certificate(authority, &["wrong.invalid"]),
+        None => valid(authority, names),
+        Some(TlsFault::WrongHost) => valid(authority, &["wrong.invalid".into()]),
         Some(TlsFault::Expired) => {
-            authority.issue(names, Validity::Expired).map_err(Failure::failed)
+            authority.issue(&texts, Validity::Expired).map_err(Failure::failed)
         }
-        Some(TlsFault::SelfSigned) => self_signed(names).map_err(Failure::failed),
+        Some(TlsFault::SelfSigned) => self_signed(&texts).map_err(Failure::failed),
         Some(TlsFault::OtherCa) => {
-            let other = Authority::new("another authority").map_err(Failure::failed)?;
-            certificate(&other, names)
+            valid(&Authority::new("another authority").map_err(Failure::failed)?, names)
         }
     }
+}
+
+/// Every server that can have faults.
+fn names() -> impl Iterator<Item = &'static str> {
+    Role::ALL.map(Role::as_str).into_iter().chain([DNS])
 }
 
 fn text_of(failure: Failure) -> String {

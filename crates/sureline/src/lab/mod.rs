@@ -2,18 +2,17 @@
 
 mod api;
 pub(crate) mod faults;
-mod phone_file;
 pub(crate) mod servers;
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
 use desk::remote::Remote;
 use desk::{ControlFile, Refused};
-use dns::Zone;
 use host::Clock;
-use net::Transport;
+use lab::{Authentication, ExpiresLimits, LabOptions, Role, TlsChoice, User, phone_file};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -24,8 +23,7 @@ use crate::cli::{FaultArgs, LabAct, LabArgs};
 use crate::out::{Failure, Outcome, say, say_raw};
 use crate::state::StateDir;
 use faults::Faults;
-use phone_file::{phone_file, run_command};
-use servers::{Plans, REGISTRARS, Servers};
+use servers::{Servers, places};
 
 /// Where a running lab is found, in its state folder.
 pub(crate) const LAB_FILE: &str = "lab.json";
@@ -53,8 +51,8 @@ pub(crate) fn lab(args: &LabArgs) -> Outcome {
 
 async fn serve(args: &LabArgs, state: &StateDir) -> Outcome {
     let clock = Clock::start();
-    let plans = plans(args)?;
-    let servers = Arc::new(Servers::start(&plans, &clock)?);
+    let options = options(args)?;
+    let servers = Arc::new(Servers::start(&options, &clock)?);
     if let Some(authority) = &servers.authority {
         state.write(CA_FILE, authority.pem().as_bytes())?;
     }
@@ -67,12 +65,12 @@ async fn serve(args: &LabArgs, state: &StateDir) -> Outcome {
     let ended = async move { drop(ending.wait_for(|ending| *ending).await) };
     let serving = tokio::spawn(web::serve(listener, router, ended));
 
-    for (user, password) in &plans.users {
-        let text = phone_file(&servers, state, (user, password));
-        state.write(&format!("{user}.cfg"), text.as_bytes())?;
+    for user in &options.users {
+        let text = file_for(user, &servers, state);
+        state.write(&format!("{}.cfg", user.name), text.as_bytes())?;
     }
     state.write_json(LAB_FILE, &LabFile { pid: std::process::id(), api: api.clone() })?;
-    let announced = announce(args, &servers, state, &api);
+    let announced = announce(args, (&options, &servers), state, &api);
     let ended = match announced {
         Ok(()) => until_ended().await,
         Err(failure) => Err(failure),
@@ -86,24 +84,42 @@ async fn serve(args: &LabArgs, state: &StateDir) -> Outcome {
     ended
 }
 
-fn plans(args: &LabArgs) -> Result<Plans, Failure> {
-    Ok(Plans {
-        domain: args.domain.trim_end_matches('.').to_ascii_lowercase(),
-        users: args.users.iter().map(|it| (it.name.clone(), it.password.clone())).collect(),
-        expires_max_s: args.expires_max,
-        asks_for_passwords: !args.no_auth,
-        block: args.listen,
-        port: args.port,
-        tls: args.tls,
+fn options(args: &LabArgs) -> Result<LabOptions, Failure> {
+    let tls = if args.tls { TlsChoice::Offered } else { TlsChoice::Without };
+    let defaults = LabOptions::default();
+    let authentication =
+        if args.no_auth { Authentication::None } else { defaults.authentication.clone() };
+    let max_s = args.expires_max;
+    Ok(LabOptions {
+        domain: args.domain.trim_end_matches('.').to_ascii_lowercase().into(),
+        users: args.users.iter().map(|user| User::new(&user.name, &user.password)).collect(),
+        expires: ExpiresLimits { max_s, default_s: max_s, ..ExpiresLimits::default() },
+        fallback_authentication: authentication.clone(),
+        authentication,
+        places: places(args.listen.0, args.port, tls)?,
         zone: args.zone.as_deref().map(read_zone).transpose()?,
+        ..defaults
     })
 }
 
-/// Reads a zone file, or says where it is wrong.
-pub(crate) fn read_zone(path: &Path) -> Result<Zone, Failure> {
-    let text = fs::read_to_string(path)
-        .map_err(|error| Failure::misused(format!("{}: {error}", path.display())))?;
-    Zone::parse(&text).map_err(|error| Failure::misused(format!("{}: {error}", path.display())))
+/// The text of a zone file.
+pub(crate) fn read_zone(path: &Path) -> Result<String, Failure> {
+    fs::read_to_string(path)
+        .map_err(|error| Failure::misused(format!("{}: {error}", path.display())))
+}
+
+/// A ready phone file: short registrations, so that something is to be seen, and the lab's own
+/// authority where it speaks TLS.
+fn file_for(user: &User, servers: &Servers, state: &StateDir) -> String {
+    let mut file = phone_file(user, &servers.domain, &servers.places);
+    file += "account.1.sip_server.1.expires = 60\naccount.1.sip_server.2.expires = 60\n";
+    if servers.authority.is_some() {
+        file += &format!(
+            "static.security.ca_cert = 2\nstatic.trusted_certificates.url = {}\n",
+            state.file(CA_FILE).display()
+        );
+    }
+    file
 }
 
 /// Ends with SIGTERM and SIGINT.
@@ -123,7 +139,7 @@ struct Taken<'a> {
     event: &'static str,
     domain: &'a str,
     servers: Vec<TakenServer>,
-    dns: Option<String>,
+    dns: SocketAddr,
     api: &'a str,
     ca: Option<String>,
     users: Vec<&'a str>,
@@ -135,74 +151,75 @@ struct Taken<'a> {
 #[derive(Serialize)]
 struct TakenServer {
     server: &'static str,
-    udp: Option<String>,
-    tcp: Option<String>,
-    tls: Option<String>,
+    udp: SocketAddr,
+    tcp: SocketAddr,
+    tls: Option<SocketAddr>,
 }
 
-fn announce(args: &LabArgs, servers: &Servers, state: &StateDir, api: &str) -> Outcome {
+fn announce(
+    args: &LabArgs,
+    (options, servers): (&LabOptions, &Servers),
+    state: &StateDir,
+    api: &str,
+) -> Outcome {
     let wanted = args.print_config.as_deref();
     let user = wanted.map(|wanted| {
-        args.users.iter().find(|user| user.name == wanted).ok_or_else(|| {
+        options.users.iter().find(|user| &*user.name == wanted).ok_or_else(|| {
             Failure::misused(format!("--print-config {wanted}: no such user; see --users"))
         })
     });
-    let user = user.transpose()?;
-    let config = user.map(|user| phone_file(servers, state, (&user.name, &user.password)));
-    let addr = |name, transport| servers.addr(name, transport).map(|addr| addr.to_string());
+    let config = user.transpose()?.map(|user| file_for(user, servers, state));
     if args.json {
-        let servers_taken = REGISTRARS.map(|server| TakenServer {
-            server,
-            udp: addr(server, Transport::Udp),
-            tcp: addr(server, Transport::Tcp),
-            tls: addr(server, Transport::Tls),
-        });
         let taken = Taken {
             event: "listening",
             domain: &servers.domain,
-            servers: servers_taken.into(),
-            dns: servers.dns_addr().map(|addr| addr.to_string()),
+            servers: Role::ALL.map(|role| taken_server(role, servers)).into(),
+            dns: servers.places.dns,
             api,
             ca: args.tls.then(|| state.file(CA_FILE).display().to_string()),
-            users: args.users.iter().map(|user| user.name.as_str()).collect(),
+            users: options.users.iter().map(|user| &*user.name).collect(),
             state: state.path().display().to_string(),
             config,
         };
         return say(&serde_json::to_string(&taken).map_err(Failure::failed)?);
     }
-    let mut text = format!("# The lab of {}\n", servers.domain);
-    for name in REGISTRARS {
-        text += &format!("# {name:<10} {}\n", addr(name, Transport::Udp).unwrap_or_default());
-        let streams = [(Transport::Tcp, "TCP"), (Transport::Tls, "TLS")];
-        for (transport, word) in streams {
-            let same = addr(name, transport) == addr(name, Transport::Udp);
-            if let Some(addr) = addr(name, transport).filter(|_| !same) {
-                text += &format!("# {:<10} {addr} ({word})\n", "");
-            }
-        }
+    let mut text = format!("# The lab of {}, API at {api}\n", servers.domain);
+    for role in Role::ALL {
+        let place = servers.places.of(role);
+        let tls = place.tls.map_or(String::new(), |tls| format!(", TLS at {tls}"));
+        text += &format!("#   {:<10} {} over UDP and TCP{tls}\n", role.as_str(), place.sip);
     }
-    text += &format!(
-        "# {:<10} {}\n",
-        "dns",
-        servers.dns_addr().map_or(String::new(), |it| it.to_string())
-    );
+    text += &format!("#   {:<10} {}\n", "dns", servers.places.dns);
     if args.tls {
-        text += &format!("# {:<10} {}\n", "authority", state.file(CA_FILE).display());
+        text += &format!("#   {:<10} {}\n", "authority", state.file(CA_FILE).display());
     }
-    let first = args.users.first().map(|user| user.name.as_str());
-    if let Some(user) = wanted.or(first) {
-        text += &format!("#\n# A phone for it:  {}\n", run_command(servers, state, user));
-    }
-    let state_option = match &args.state {
-        Some(_) => format!(" --state {}", state.path().display()),
-        None => String::new(),
-    };
-    text += &format!("# A fault:         sureline lab fault primary mute{state_option}\n");
+    text += &hints(args, options, servers, state);
     if let Some(config) = config {
         text += &format!("\n{config}\n");
     }
     say_raw(&text)?;
-    say(&format!("listening, API at {api}"))
+    say(&format!("listening for phones of {}", servers.domain))
+}
+
+fn taken_server(role: Role, servers: &Servers) -> TakenServer {
+    let place = servers.places.of(role);
+    TakenServer { server: role.as_str(), udp: place.sip, tcp: place.sip, tls: place.tls }
+}
+
+/// What to type next.
+fn hints(args: &LabArgs, options: &LabOptions, servers: &Servers, state: &StateDir) -> String {
+    let first = options.users.first().map(|user| &*user.name);
+    let Some(user) = args.print_config.as_deref().or(first) else { return String::new() };
+    let state_option = match &args.state {
+        Some(_) => format!(" --state {}", state.path().display()),
+        None => String::new(),
+    };
+    format!(
+        "# A phone:  sureline run {} --sip 127.0.0.1:0 --dns {}\n\
+         # A fault:  sureline lab fault primary mute{state_option}\n",
+        state.file(&format!("{user}.cfg")).display(),
+        servers.places.dns,
+    )
 }
 
 /// `sureline lab fault`.

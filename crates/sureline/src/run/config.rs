@@ -5,8 +5,10 @@ use std::fs;
 use std::path::PathBuf;
 
 use desk::{Provisioned, Refused, Settings};
+use host::files::{self, Access};
 use params::{
-    Device, Finding, Interner, Key, Layer, Layers, Mac, PhoneSettings, Source, View, rows,
+    Device, FILE_BYTES_MAX, Finding, Interner, Key, Layer, Layers, Mac, PhoneSettings, Source,
+    View, rows,
 };
 
 use super::engine::unreadable;
@@ -14,7 +16,6 @@ use super::local::no_account;
 use super::sources::{Role, SourceFile};
 use crate::cli::Assignment;
 use crate::out::Failure;
-use crate::state::write_private;
 
 /// What a file holds, in memory.
 struct Read {
@@ -138,7 +139,7 @@ impl Config {
             return Err(Refused::Invalid(errors));
         }
         let text = written(&lines);
-        write_private(&self.local, text.as_bytes()).map_err(|error| {
+        files::replace(&self.local, text.as_bytes(), Access::Private).map_err(|error| {
             Refused::Conflict(format!("cannot write {}: {error}", self.local.display()))
         })?;
         let before = self.layers.clone();
@@ -234,7 +235,9 @@ fn is_protected(sources: &[Source<'_>], set: Source<'_>) -> bool {
 
 fn read_all(files: &[SourceFile]) -> Result<Vec<Read>, Failure> {
     let read = |file: &SourceFile| {
-        let bytes = fs::read(&file.path).map_err(|error| unreadable(&file.path, &error))?;
+        let limit = u64::try_from(FILE_BYTES_MAX).unwrap_or(u64::MAX);
+        let bytes =
+            files::read(&file.path, limit).map_err(|error| unreadable(&file.path, &error))?;
         let layer = match file.role {
             Role::Common => Layer::Common,
             Role::Mac => Layer::Mac,

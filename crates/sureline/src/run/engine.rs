@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use desk::{About, EventBody, EventLog, Stamp};
+use host::pcap::Capture;
 use host::{Bindings, Bound, Clock, Handle, Host, Plan, ServerCheck, SystemRoots, Turn};
 use jiff::Timestamp;
 use locate::ResolverConfig;
@@ -15,8 +16,9 @@ use params::CaList;
 use phone::{Command, Endpoint, EndpointConfig, EventKind};
 use tokio::sync::watch;
 
+use super::capture::{Annotator, Onlookers};
 use super::journal::Journal;
-use crate::out::Failure;
+use crate::out::{Failure, complain};
 use crate::state::random;
 
 /// What an engine is made of.
@@ -27,6 +29,7 @@ pub(crate) struct EngineConfig {
     pub(crate) resolver: ResolverConfig,
     pub(crate) secret: [u8; 16],
     pub(crate) tls: host::TlsSettings,
+    pub(crate) capture: Option<Capture>,
     pub(crate) clock: Clock,
 }
 
@@ -36,6 +39,7 @@ pub(crate) struct Engine {
     pub(crate) clock: Clock,
     pub(crate) log: EventLog,
     pub(crate) journal: Journal,
+    capture: Option<Capture>,
     stopped: watch::Receiver<bool>,
     thread: JoinHandle<()>,
 }
@@ -46,7 +50,7 @@ const STOP_WITHIN: Duration = Duration::from_millis(2500);
 impl Engine {
     /// Binds the sockets and starts the thread; there are no phones yet.
     pub(crate) fn start(config: EngineConfig) -> Result<Self, Failure> {
-        let EngineConfig { sip, advertise, resolver, secret, tls, clock } = config;
+        let EngineConfig { sip, advertise, resolver, secret, tls, capture, clock } = config;
         let seed = u64::from_be_bytes(random()?);
         let (log, journal) = (EventLog::new(), Journal::default());
         let (stop, stopped) = watch::channel(false);
@@ -58,8 +62,8 @@ impl Engine {
                 ..Bindings::default()
             },
             clock: clock.clone(),
-            events: sink(log.clone(), clock.clone(), stop),
-            tap: Some(Box::new(journal.clone())),
+            events: sink(log.clone(), &clock, stop, capture.clone()),
+            tap: Some(Box::new(Onlookers { journal: journal.clone(), capture: capture.clone() })),
         };
         let mut host = Host::new().map_err(Failure::failed)?;
         let make = |bound: &Bound| {
@@ -76,7 +80,7 @@ impl Engine {
             Failure::misused(format!("{error}: name another address with --sip ADDR:PORT"))
         })?;
         let thread = host.spawn("engine").map_err(Failure::failed)?;
-        Ok(Self { handle, clock, log, journal, stopped, thread })
+        Ok(Self { handle, clock, log, journal, capture, stopped, thread })
     }
 
     /// Where SIP is taken, as events name it.
@@ -104,6 +108,9 @@ impl Engine {
         drop(self.handle);
         self.log.close();
         drop(self.thread.join());
+        if let Some(Err(error)) = self.capture.map(|capture| capture.finish()) {
+            complain(&format!("the capture is not complete: {error}"));
+        }
     }
 }
 
@@ -115,10 +122,15 @@ pub(crate) fn stamp(clock: &Clock, at: Instant) -> Stamp {
 
 fn sink(
     log: EventLog,
-    clock: Clock,
+    clock: &Clock,
     stop: watch::Sender<bool>,
+    capture: Option<Capture>,
 ) -> Box<dyn FnMut(Instant, phone::Event) + Send> {
+    let (clock, mut annotator) = (clock.clone(), capture.map(Annotator::new));
     Box::new(move |now, event| {
+        if let Some(annotator) = &mut annotator {
+            annotator.event(&event);
+        }
         let stamp = stamp(&clock, now);
         let Some(body) = EventBody::from_event(&event, now, &stamp) else { return };
         let of_process = matches!(event.kind, EventKind::Stopped);

@@ -1,5 +1,6 @@
 //! `sureline run`: a phone on real sockets.
 
+mod capture;
 mod config;
 mod engine;
 mod journal;
@@ -117,13 +118,15 @@ fn engine_config(
         (false, true, false) => configured.collect(),
         (false, ..) => name_servers(&args.dns),
     };
+    let clock = Clock::start();
     Ok(EngineConfig {
+        capture: args.pcap.as_deref().map(|path| capture::begin(path, &clock)).transpose()?,
         sip: sip_addresses(&args.sip, settings.common.listen.port),
         advertise: args.advertise,
         resolver: resolver(servers, dns),
         secret: state.secret()?,
         tls: tls(&settings.common.tls)?,
-        clock: Clock::start(),
+        clock,
     })
 }
 
