@@ -15,6 +15,14 @@ pub struct Authority {
     pem: String,
 }
 
+/// A certificate and its private key in PEM form.
+pub struct Pem {
+    /// The certificate.
+    pub certificate: String,
+    /// The key; whoever has it can pass for the server.
+    pub key: String,
+}
+
 /// When a certificate is valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Validity {
@@ -54,9 +62,15 @@ impl Authority {
 
     /// A certificate for a server of these names: domains, addresses, or SIP URIs.
     pub fn issue(&self, names: &[&str], validity: Validity) -> Result<Credentials, TlsError> {
+        let Pem { certificate, key } = self.issue_pem(names, validity)?;
+        Credentials::from_pem(certificate.as_bytes(), key.as_bytes(), "a certificate just made")
+    }
+
+    /// As [`Authority::issue`], as the contents of two files: for servers that are other programs.
+    pub fn issue_pem(&self, names: &[&str], validity: Validity) -> Result<Pem, TlsError> {
         let key = KeyPair::generate()?;
         let certificate = params(names, validity)?.signed_by(&key, &self.issuer)?;
-        Ok(Credentials::new(vec![certificate.der().clone()], key.into()))
+        Ok(Pem { certificate: certificate.pem(), key: key.serialize_pem() })
     }
 }
 

@@ -3,6 +3,7 @@ use net::Cause;
 /// Reads one entry of a socket's error queue: its origin (`SO_EE_ORIGIN_…`), ICMP type and code.
 /// `None` for what makes no destination unreachable, such as a report that a packet was too big
 /// (the system sends it in fragments from then on).
+// A32: an ICMP error is an answer, told as soon as it comes.
 pub(crate) const fn cause_of(origin: u8, kind: u8, code: u8) -> Option<Cause> {
     match (origin, kind, code) {
         // RFC 792: code 3 is the port; code 4 asks for fragments.

@@ -222,6 +222,12 @@ impl State {
     }
 }
 
+impl Drop for State {
+    fn drop(&mut self) {
+        self.flush();
+    }
+}
+
 /// The writing thread: it ends with the capture, or with the first error.
 fn write(mut out: impl Write, taken: Receiver<Vec<u8>>) -> io::Result<()> {
     for blocks in taken {

@@ -141,6 +141,7 @@ impl Line {
 pub(crate) struct QueueFull;
 
 /// Connects, shakes hands and serves the connection until it ends.
+// A5: connecting and handshake have one deadline, which the node sets from the attempt's budget.
 pub(crate) async fn dial(
     mut link: Link,
     to: SocketAddr,

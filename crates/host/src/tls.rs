@@ -100,7 +100,7 @@ pub enum TlsError {
 
 /// Reads the certificates of a PEM file.
 pub fn certificates_from_file(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    certificates_from_pem(&read(path)?, &path.display().to_string())
+    certificates_from_pem(&read(path)?, &shown(path))
 }
 
 /// Reads the certificates in `pem`; `origin` says in errors where it came from.
@@ -118,9 +118,13 @@ pub fn certificates_from_pem(
 impl Credentials {
     /// Reads a certificate chain and a private key from PEM files, which may be one and the same.
     pub fn from_files(chain: &Path, key: &Path) -> Result<Self, TlsError> {
-        let no_key = |_| TlsError::NoKey(key.display().to_string());
-        let found = PrivateKeyDer::from_pem_slice(&read(key)?).map_err(no_key)?;
-        Ok(Self::new(certificates_from_file(chain)?, found))
+        Ok(Self::new(certificates_from_file(chain)?, key_from_pem(&read(key)?, &shown(key))?))
+    }
+
+    /// Reads a certificate chain and a private key in PEM form; `origin` says in errors where they
+    /// came from.
+    pub fn from_pem(chain: &[u8], key: &[u8], origin: &str) -> Result<Self, TlsError> {
+        Ok(Self::new(certificates_from_pem(chain, origin)?, key_from_pem(key, origin)?))
     }
 
     /// The certificates, the own one first.
@@ -344,6 +348,14 @@ impl ServerCertVerifier for Verifier {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.webpki.supported_verify_schemes()
     }
+}
+
+fn key_from_pem(pem: &[u8], origin: &str) -> Result<PrivateKeyDer<'static>, TlsError> {
+    PrivateKeyDer::from_pem_slice(pem).map_err(|_| TlsError::NoKey(origin.to_owned()))
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, TlsError> {

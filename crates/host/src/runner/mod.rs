@@ -100,9 +100,16 @@ impl<N: Node + 'static> Runner<N> {
         let now = self.clock.now();
         self.carry_out(now);
         while self.fate != Fate::Stopped {
-            poll_fn(|cx| self.poll_wake(cx)).await;
-            if self.turn() == Load::More || !self.turned.is_empty() {
-                // The runtime looks after sockets and connections only between two turns.
+            let mut rested = false;
+            poll_fn(|cx| {
+                let wake = self.poll_wake(cx);
+                rested |= wake.is_pending();
+                wake
+            })
+            .await;
+            let load = self.turn();
+            if load == Load::More || !rested || !self.turned.is_empty() {
+                // The runtime looks after sockets and connections only while the node waits.
                 tokio::task::yield_now().await;
             }
             self.tell_turned();

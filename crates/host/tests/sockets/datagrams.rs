@@ -27,6 +27,7 @@ fn the_first_datagram_of_a_socket_leaves() {
     assert_eq!(receive(&peer), b"first");
 }
 
+// A32
 #[test]
 fn a_closed_port_is_reported_with_what_was_sent_to_it() {
     for ip in ["127.0.0.1", "::1"] {

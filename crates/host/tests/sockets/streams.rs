@@ -73,6 +73,7 @@ fn a_peer_that_stops_sending_has_closed() {
     assert_eq!(server.next(), Heard::Closed { conn, cause: Cause::PeerClosed });
 }
 
+// A32
 #[test]
 fn a_refused_connection_is_told_at_once() {
     for ip in ["127.0.0.1", "::1"] {
@@ -95,6 +96,7 @@ fn a_connection_without_a_way_is_ours() {
     assert_eq!(client.next(), Heard::Closed { conn: Conn(7), cause: Cause::NoRoute });
 }
 
+// A5
 #[test]
 fn a_connection_that_nobody_answers_ends_at_its_deadline() {
     let silent = full_listener();

@@ -1,14 +1,20 @@
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use host::certs::{Authority, Validity, authority_as_server, self_signed};
 use host::{
-    BindError, Bindings, Credentials, Host, Plan, ServerCheck, SystemRoots, TlsError, TlsSettings,
-    Turn,
+    BindError, Bindings, Clock, Credentials, Host, Plan, ServerCheck, SystemRoots, TlsError,
+    TlsSettings, Turn,
 };
 use net::{Cause, CertificateFault, Conn, Peer, Transport};
+use rustls::ProtocolVersion;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::support::{Heard, Manners, Probe, Running};
+use crate::support::{Heard, Manners, PATIENCE, Probe, Running};
 
 #[test]
 fn a_certificate_has_to_name_the_server() {
@@ -142,6 +148,7 @@ fn a_server_that_speaks_no_tls_fails_the_handshake() {
     assert_eq!(client.next(), Heard::Closed { conn: Conn(1), cause: Cause::Handshake });
 }
 
+// A5
 #[test]
 fn a_server_that_says_nothing_fails_the_handshake_in_time() {
     let ca = Authority::new("lab").unwrap();
@@ -167,6 +174,46 @@ fn a_peer_that_shakes_no_hands_is_never_told_of() {
     // The end may be an alert and a close, or a reset.
     drop(std::io::Read::read_to_end(&mut peer, &mut answer));
     assert_eq!(server.heard_so_far(), []);
+}
+
+#[test]
+fn both_versions_of_tls_are_spoken_and_a_client_certificate_is_shown() {
+    let ca = Authority::new("lab").unwrap();
+    let own = ca.issue(&["phone.test"], Validity::Present).unwrap();
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let (addr, seen) = asking_server(&ca, version);
+        let client = client(TlsSettings { client: Some(own.clone()), ..trusting(&ca) });
+
+        client.connect(1, Transport::Tls, addr, "lab.test");
+
+        assert!(matches!(client.next(), Heard::Connected { .. }));
+        let (spoken, certificates) = seen.join().unwrap();
+        assert_eq!(spoken, Some(version.version));
+        assert_eq!(certificates.as_deref(), Some(own.chain()));
+    }
+}
+
+#[test]
+fn a_peer_that_starts_no_handshake_is_dropped_in_time() {
+    let own = self_signed(&["lab.test"]).unwrap();
+    let tls = TlsSettings { server: Some(own), ..TlsSettings::default() };
+    let mut host = Host::new().unwrap();
+    let plan = Plan {
+        bindings: listening(tls),
+        // Ten seconds take as many milliseconds.
+        clock: Clock::start_at_speed(NonZeroU32::new(1000).unwrap()),
+        events: Box::new(|_, _| {}),
+        tap: None,
+    };
+    let handle = host.add(plan, |_| Probe::default()).unwrap();
+    let thread = host.spawn("impatient").unwrap();
+
+    let mut peer = TcpStream::connect(handle.bound().listen[0].1).unwrap();
+    peer.set_read_timeout(Some(PATIENCE)).unwrap();
+
+    assert_eq!(std::io::Read::read(&mut peer, &mut [0; 10]).unwrap(), 0);
+    drop(handle);
+    thread.join().unwrap();
 }
 
 #[test]
@@ -225,6 +272,47 @@ fn trusting(ca: &Authority) -> TlsSettings {
     }
 }
 
+/// The version that was spoken and the certificates that the client showed.
+type Saw = (Option<ProtocolVersion>, Option<Vec<CertificateDer<'static>>>);
+
+/// A server, not ours, that speaks one version and wants a certificate of this authority; the thread
+/// ends with what it saw.
+fn asking_server(
+    ca: &Authority,
+    version: &'static rustls::SupportedProtocolVersion,
+) -> (SocketAddr, JoinHandle<Saw>) {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(ca.certificate()).unwrap();
+    let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(
+        Arc::new(roots),
+        Arc::clone(&provider),
+    );
+    let own = ca.issue_pem(&["lab.test"], Validity::Present).unwrap();
+    let certificate = CertificateDer::from_pem_slice(own.certificate.as_bytes()).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(own.key.as_bytes()).unwrap();
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[version])
+        .unwrap()
+        .with_client_cert_verifier(verifier.build().unwrap())
+        .with_single_cert(vec![certificate], key)
+        .unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    let thread = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut server = rustls::ServerConnection::new(Arc::new(config)).unwrap();
+        while server.is_handshaking() {
+            server.complete_io(&mut stream).unwrap();
+        }
+        let shown = server.peer_certificates().map(|shown| {
+            shown.iter().map(|certificate| certificate.clone().into_owned()).collect()
+        });
+        (server.protocol_version(), shown)
+    });
+    (addr, thread)
+}
+
 fn refused(fault: CertificateFault) -> Cause {
     Cause::Certificate(fault)
 }
@@ -249,8 +337,7 @@ fn verdict_of<'a>(
 }
 
 fn bind_error(bindings: Bindings) -> BindError {
-    let plan =
-        Plan { bindings, clock: host::Clock::start(), events: Box::new(|_, _| {}), tap: None };
+    let plan = Plan { bindings, clock: Clock::start(), events: Box::new(|_, _| {}), tap: None };
     match Host::new().unwrap().add(plan, |_| Probe::default()) {
         Ok(_) => panic!("it was bound"),
         Err(error) => error,
