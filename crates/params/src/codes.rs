@@ -1,8 +1,8 @@
 use std::fmt;
 
-/// Which final answers count as the failure of a next hop, from `account.X.sureline.failover_codes`.
+/// Which final answers count as the failure of a next hop, from `sureline.failover_codes`.
 ///
-/// Blank matches nothing: every final answer but 503 and 408 to REGISTER then stays final (A6, A7).
+/// Blank matches nothing: 500, 502 and 504 are final then, as most answers are (A6).
 #[derive(Clone, Default, Debug, PartialEq, Eq, Hash)]
 pub struct FailoverCodes(Box<[[u8; 3]]>);
 
@@ -23,6 +23,7 @@ impl FailoverCodes {
         let fits = |pattern: &[u8; 3]| {
             pattern.iter().zip(digits).all(|(p, d)| *p == b'?' || u16::from(*p - b'0') == d)
         };
+        // A6: what is listed fails over, but never an answer with a cure of its own.
         status < 1000 && !NEVER.contains(&status) && self.0.iter().any(fits)
     }
 
@@ -63,7 +64,8 @@ const CODES_MAX: usize = 32;
 mod tests {
     use super::*;
 
-    #[test] // A6
+    // A6
+    #[test]
     fn listed_codes_fail_over_and_a_question_mark_stands_for_any_figure() {
         let codes = FailoverCodes::parse("500, 502,48?").unwrap();
         let matched: Vec<u16> = (0..2000).filter(|status| codes.matches(*status)).collect();
@@ -71,7 +73,8 @@ mod tests {
         assert_eq!(codes.to_string(), "500,502,48?");
     }
 
-    #[test] // A6
+    // A6
+    #[test]
     fn blank_matches_nothing() {
         let codes = FailoverCodes::parse(" ").unwrap();
         assert!(codes.is_empty() && (0..700).all(|status| !codes.matches(status)));

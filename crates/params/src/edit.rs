@@ -231,7 +231,8 @@ mod tests {
                 "account.1.display_name: the control character U+000D is not permitted",
                 "account.1.sip_server.1.port: permitted are 0 to 65535",
                 "static.network.ip_address_mode: the local file keeps no static. keys",
-                "static.security.user_password stands on several lines; it cannot be changed in a file",
+                "static.security.user_password stands on several lines; it cannot be changed in \
+                 a file",
             ]
         );
         assert_eq!(

@@ -65,7 +65,7 @@ pub enum Verdict {
 }
 
 impl Assignment {
-    /// The value that it gives the key: blank for one that resets it, `None` for one without effect.
+    /// The value that it gives the key: blank where it resets it, `None` where it does nothing.
     fn gives(&self, blank: Blank) -> Option<&str> {
         match &self.verdict {
             Verdict::Taken => Some(&self.value),
@@ -282,8 +282,8 @@ fn torn(text: &str) -> Found {
 
 /// The text before the first character that ends a key, marked if something was left out.
 ///
-/// What stands behind it may be a password that lost its `=`; secrets are never logged (behaviour.md
-/// §9).
+/// What stands behind it may be a password that lost its `=`, and secrets are never logged
+/// (behaviour.md §9).
 fn shortened(text: &str, ends_key: fn(char) -> bool) -> Box<str> {
     match text.split_once(ends_key) {
         Some((key, _)) => format!("{key}…").into(),

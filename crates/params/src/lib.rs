@@ -1,4 +1,12 @@
 //! Parameters of the phone: declared once, read from files in layers, handed out as typed settings.
+//!
+//! - A [`Row`] of the table says all that is known of a key; [`rows`] walks them, [`manual`] prints
+//!   them, [`works_keys`] names those that act.
+//! - [`Layers::load`] reads files and the command line, keeps every assignment with its origin, and
+//!   says what it found. A [`View`] is what one [`Device`], model and firmware, makes of them.
+//! - [`Layers::settings`] turns them into [`PhoneSettings`]; the engine sees no key and no text to
+//!   parse. Equal policies are one through the [`Interner`].
+//! - [`Layers::export`] and [`edit`] write files.
 
 mod choices;
 mod codes;

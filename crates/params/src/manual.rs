@@ -1,5 +1,7 @@
 //! The manual of the keys, from the table alone.
 
+use std::fmt;
+
 use crate::choices::Choice;
 use crate::key::{ACCOUNTS_MAX, Key};
 use crate::row::{Described, HomeFile, Readers, Row, State, When};
@@ -8,14 +10,22 @@ use crate::table::{GROUPS, old_names, place, row_at, rows, shape};
 use crate::value::{Between, Kind};
 
 /// No key is called so.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{name} is no key of this phone{}", guess.as_ref().map_or_else(String::new, |guess| format!("; did you mean {guess}?")))]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoSuchKey {
     /// As asked for.
     pub name: String,
     /// The nearest key.
     pub guess: Option<String>,
 }
+
+impl fmt::Display for NoSuchKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is no key of this phone", self.name)?;
+        self.guess.iter().try_for_each(|guess| write!(f, "; did you mean {guess}?"))
+    }
+}
+
+impl std::error::Error for NoSuchKey {}
 
 /// The manual page of one key, named as a pattern or with numbers; else of all keys below a name
 /// (`account.X.fallback`), or with a segment of that name (`failback_mode`).

@@ -84,7 +84,7 @@ impl Problem {
 
 impl fmt::Display for ParamError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} = {}: {}", self.origin, self.key, self.value, self.problem)
+        write!(f, "{}: {} = {}: {}", self.origin, self.key, Excerpt(&self.value), self.problem)
     }
 }
 
@@ -93,8 +93,10 @@ impl std::error::Error for ParamError {}
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused { fault, kept } if kept.is_empty() => write!(f, "{fault}; it stays blank"),
-            Self::Refused { fault, kept } => write!(f, "{fault}; {kept} is kept"),
+            Self::Refused { fault, kept } => match &**kept {
+                "" => write!(f, "{fault}; it stays blank"),
+                kept => write!(f, "{fault}; {} is kept", Excerpt(kept)),
+            },
             Self::Mended { taken } => write!(f, "{taken} is taken, the least but 0"),
             Self::NotRead { model, firmware, instead } => {
                 write!(f, "{model} with firmware {firmware} does not read it; ")?;
@@ -116,11 +118,12 @@ impl fmt::Display for Problem {
                 write!(f, "the record has no {missing} and is left out")
             }
             Self::PortsReversed => f.write_str(
-                "static.network.port.min_rtpport must lie below max_rtpport; 11780 to 12780 are kept",
+                "static.network.port.min_rtpport must lie below max_rtpport; 11780 to 12780 are \
+                 kept",
             ),
-            Self::SamePort => {
-                f.write_str("SIP over TLS cannot share the port of SIP over TCP; TLS takes any free port")
-            }
+            Self::SamePort => f.write_str(
+                "SIP over TLS cannot share the port of SIP over TCP; it takes any free port",
+            ),
         }
     }
 }

@@ -155,7 +155,9 @@ mod tests {
     use crate::State;
     use crate::table::rows;
 
-    thread_local!(static READ: RefCell<BTreeSet<&'static str>> = const { RefCell::new(BTreeSet::new()) });
+    thread_local! {
+        static READ: RefCell<BTreeSet<&'static str>> = const { RefCell::new(BTreeSet::new()) };
+    }
 
     pub(super) fn note(pattern: &'static str) {
         READ.with_borrow_mut(|read| read.insert(pattern));
@@ -168,7 +170,8 @@ mod tests {
     #[test]
     fn every_key_that_works_fills_a_field() {
         let _all = settings(
-            "account.1.enable = 1\nlinekey.1.type = 15\ndns_cache_a.1.name = a.b\ndns_cache_a.1.ip = ::1",
+            "account.1.enable = 1\nlinekey.1.type = 15\n\
+             dns_cache_a.1.name = a.b\ndns_cache_a.1.ip = ::1",
         );
         let read = READ.with_borrow(Clone::clone);
         let fills_itself =

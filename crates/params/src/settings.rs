@@ -102,7 +102,7 @@ pub struct Policy {
     pub custom_ua: Box<str>,
     /// The Proxy-Require header; blank: none.
     pub proxy_require: Box<str>,
-    /// Whether requests are taken from the trusted set alone: by the phone-wide or the account's key.
+    /// Whether requests are taken from the trusted set alone, by the phone's or the account's key.
     pub trust_ctrl: bool,
     /// NAT traversal.
     pub nat: NatPolicy,

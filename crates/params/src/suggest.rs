@@ -1,6 +1,6 @@
 //! "Did you mean": the known key that an unknown one was most likely meant to be.
 
-use crate::table::{rows, shape, stands_for_number};
+use crate::table::{place, row_at, shape, shapes, stands_for_number};
 
 /// The known key that is nearest to `unknown`, with its numbers; `None` where none is near.
 #[must_use]
@@ -29,21 +29,15 @@ fn known_mistake(shape: &str) -> Option<&'static str> {
         format!("account.#.{mended}"),
         format!("static.auto_provision.{mended}"),
     ];
-    let fits = |form: &&String| form.as_str() != shape;
-    forms
-        .iter()
-        .filter(fits)
-        .find_map(|form| rows().find(|row| crate::table::shape(row.pattern) == *form))
-        .map(|row| row.pattern)
+    let known = forms.iter().filter(|form| form.as_str() != shape).find_map(|form| place(form))?;
+    Some(row_at(known).pattern)
 }
 
 fn nearest(shape: &str) -> Option<&'static str> {
     let limit = (shape.len() / 5).clamp(1, DISTANCE_MAX);
-    let candidates = rows().filter_map(|row| {
-        let pattern = crate::table::shape(row.pattern);
-        distance(shape, &pattern, limit).map(|distance| (distance, row.pattern))
-    });
-    candidates.min_by_key(|(distance, _)| *distance).map(|(_, pattern)| pattern)
+    let near = |(pattern, place)| distance(shape, pattern, limit).map(|steps| (steps, place));
+    let (_, place) = shapes().filter_map(near).min()?;
+    Some(row_at(place).pattern)
 }
 
 /// Fills the numbers of `text` into `pattern`, in order; a placeholder without one stays.

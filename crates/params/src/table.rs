@@ -5,6 +5,7 @@
 mod account;
 mod call;
 mod dns;
+mod provisioning;
 mod redundancy;
 mod sip;
 mod system;
@@ -17,12 +18,13 @@ use crate::row::{Row, State, WebPage};
 use crate::value::Kind;
 
 /// The rows by subject, each with its title.
-pub const GROUPS: [(&str, &[Row]); 6] = [
+pub const GROUPS: [(&str, &[Row]); 7] = [
     ("Account", account::ROWS),
     ("Redundancy", redundancy::ROWS),
     ("DNS", dns::ROWS),
     ("SIP", sip::ROWS),
     ("Calls", call::ROWS),
+    ("Provisioning", provisioning::ROWS),
     ("System", system::ROWS),
 ];
 
@@ -31,7 +33,7 @@ pub fn rows() -> impl Iterator<Item = &'static Row> {
     TABLE.rows.iter().copied()
 }
 
-/// The patterns of the keys that claim to act, for a test that looks for the code which they act on.
+/// The patterns of the keys that claim to act, for a test that looks for the code behind each.
 pub fn works_keys() -> impl Iterator<Item = &'static str> {
     rows().filter(|row| row.state == State::Works).map(|row| row.pattern)
 }
@@ -50,6 +52,11 @@ pub(crate) fn place_of_pattern(pattern: &str) -> Option<(u16, usize)> {
 /// The place of the row whose pattern, with `#` for each number, is `shape`.
 pub(crate) fn place(shape: &str) -> Option<u16> {
     TABLE.places.get(shape).copied()
+}
+
+/// Every pattern with `#` for each number, and its place.
+pub(crate) fn shapes() -> impl Iterator<Item = (&'static str, u16)> {
+    TABLE.places.iter().map(|(shape, place)| (shape.as_str(), *place))
 }
 
 /// The old names of a row: the places of the rows that stand for it, and the number that a second
@@ -100,7 +107,7 @@ const ACCOUNT_ADVANCED: WebPage = WebPage::AccountAdvanced;
 const SIP_PAGE: WebPage = WebPage::SettingsSip;
 const PORT: Kind = Kind::Integer { min: 0, max: 65535 };
 
-/// Guide, the table without heading under "Configuring Server Redundancy Using Configuration Files".
+/// The heading of the guide under which the table without a heading of its own stands.
 const REGISTRATION: &str = "Configuring Server Redundancy Using Configuration Files";
 
 // Why a key is accepted without effect.
@@ -110,6 +117,8 @@ const PROVISIONING: &str = "files are named on the command line, not fetched";
 const WEB: &str = "there is no web page, or the option --web says it";
 const NO_DEVICE: &str = "this phone has no screen of its own";
 const OPERATING_SYSTEM: &str = "the operating system does it";
+
+const URL: Kind = text(512);
 
 const fn of(choices: &'static [Choice]) -> Kind {
     Kind::Choice(choices)

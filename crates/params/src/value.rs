@@ -72,7 +72,7 @@ pub enum Between {
 /// A permitted value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Permitted<'a> {
-    /// The value as settings take it: blanks cut, an address without brackets, a flag in upper case.
+    /// The value as settings take it: without blanks around it, an address without brackets.
     pub value: Cow<'a, str>,
     /// Whether the value was replaced by the nearest permitted one.
     pub mended: bool,
@@ -195,7 +195,8 @@ impl fmt::Display for Kind {
             Self::Host => {
                 write!(
                     f,
-                    "an IP address or a domain name of at most {HOST_CHARACTERS} characters, without port"
+                    "an IP address or a domain name of at most {HOST_CHARACTERS} characters, \
+                     without port"
                 )
             }
             Self::Domain => f.write_str("a domain name"),
@@ -278,7 +279,7 @@ pub fn is_address(text: &str) -> bool {
 fn zero_or(text: &str, min: i64, max: i64, between: Between) -> Option<Permitted<'_>> {
     let n = integer(text).filter(|n| within(*n, 0, max))?;
     match between {
-        // Guide, `account.X.sip_server.Y.failback_timeout`: from 1 to 59 the timeout is 60 seconds. (A13)
+        // A13: from 1 to 59 the timeout is 60 seconds (guide, `failback_timeout`).
         Between::CountsAsLeast if n > 0 && n < min => {
             Some(Permitted { value: number(min), mended: true })
         }
@@ -372,7 +373,9 @@ mod tests {
         assert_eq!(expires.check("5").unwrap_err().to_string(), "permitted are 30 to 2147483647");
     }
 
-    #[test] // A12, A13
+    // A12
+    // A13
+    #[test]
     fn a_failback_timeout_of_1_to_59_counts_as_60_and_0_stays_0() {
         let kind = Kind::ZeroOr { min: 60, max: 65535, between: Between::CountsAsLeast };
         let mended = |raw| kind.check(raw).map(|p| (p.value.into_owned(), p.mended)).ok();

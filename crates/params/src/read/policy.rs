@@ -106,6 +106,7 @@ fn server(at: Reader<'_>) -> ServerPolicy {
         only_signal_with_registered: at
             .switch("account.X.sip_server.Y.only_signal_with_registered"),
         failback_mode,
+        // A12: 0 stays 0 and starts no clock.
         failback_timeout_s: at.number("account.X.sip_server.Y.failback_timeout"),
         // Guide, `failback_subscribe.enable`: only with failback mode 1, 2 or 3.
         failback_subscribe: subscribe && failback_mode != FailbackMode::NewRequests,

@@ -17,7 +17,8 @@ pub(super) const ROWS: &[Row] = &[
         "account.X.enable",
         Kind::Switch,
         "0",
-        "Puts the account into service: only then does the phone register it and use its line.",
+        "Puts the account into service: only then does the phone register it and use its \
+         line.",
     )
     .web(REGISTER, "", "Line Active")
     .phone("Activation")
@@ -52,7 +53,8 @@ pub(super) const ROWS: &[Row] = &[
         "account.X.user_name",
         text(TEXT),
         "",
-        "The user part of the address that is registered; with an @ in it, the whole address.",
+        "The user part of the address that is registered; with an @ in it, the whole \
+         address.",
     )
     .web(REGISTER, "", "User Name")
     .phone("User Name")
@@ -68,8 +70,8 @@ pub(super) const ROWS: &[Row] = &[
         "account.X.sip_server.Y.address",
         Kind::Host,
         "",
-        "Where registrar Y is: an address, or a name that DNS may resolve to several next hops. \
-         Blank: there is no server Y.",
+        "Where registrar Y is: an address, or a name that DNS may resolve to several next \
+         hops. Blank: there is no server Y.",
     )
     .web(REGISTER, SERVER, "Server Host")
     .phone("SIP ServerY")
@@ -78,7 +80,8 @@ pub(super) const ROWS: &[Row] = &[
         "account.X.sip_server.Y.port",
         PORT,
         "5060",
-        "The port of server Y. 0 takes it from DNS: SRV, and with transport 3 NAPTR before it.",
+        "The port of server Y. 0 takes it from DNS: SRV, and with transport 3 NAPTR \
+         before it.",
     )
     .web(REGISTER, SERVER, "Port")
     .guide(REGISTRATION),
@@ -86,8 +89,8 @@ pub(super) const ROWS: &[Row] = &[
         "account.X.sip_server.Y.transport_type",
         Kind::Choice(TransportType::CHOICES),
         "0",
-        "How server Y is talked to. With DNS-NAPTR and port 0 DNS chooses; with DNS-NAPTR and any \
-         other port it is UDP. Each server has its own.",
+        "How server Y is talked to. With DNS-NAPTR and port 0 DNS chooses; with DNS-NAPTR \
+         and any other port it is UDP. Each server has its own.",
     )
     .web(REGISTER, SERVER, "Transport")
     .guide(REGISTRATION),
@@ -103,8 +106,8 @@ pub(super) const ROWS: &[Row] = &[
         "account.X.sip_server.Y.retry_counts",
         Kind::Integer { min: 0, max: 20 },
         "3",
-        "How often a request that gets no answer is sent again before the next hop of server Y is \
-         given up. INVITE has a count of its own from firmware 81.",
+        "How often a request that gets no answer is sent again before the next hop of \
+         server Y is given up. INVITE has a count of its own from firmware 81.",
     )
     .web(REGISTER, SERVER, "Server Retry Counts")
     .guide(REGISTRATION),
@@ -112,7 +115,8 @@ pub(super) const ROWS: &[Row] = &[
         "account.X.sip_server.Y.outbound_proxy_enable",
         Kind::Switch,
         "0",
-        "Written by templates for firmware 83; account.X.outbound_proxy_enable decides here.",
+        "Written by templates for firmware 83; account.X.outbound_proxy_enable decides \
+         here.",
     )
     .not_used("no text says what it does")
     .instead("account.X.outbound_proxy_enable"),
@@ -120,25 +124,20 @@ pub(super) const ROWS: &[Row] = &[
         "account.X.outbound_proxy_enable",
         Kind::Switch,
         "0",
-        "Sends everything but requests inside a dialog through an outbound proxy. Server 2 is not \
-         used then.",
+        "Sends everything but requests inside a dialog through an outbound proxy. Server \
+         2 is not used then.",
     )
     .web(REGISTER, "", "Enable Outbound Proxy Server")
     .phone("Outbound Status")
     .guide(REGISTRATION),
-    row(
-        "account.X.outbound_host",
-        Kind::Host,
-        "",
-        "Outbound proxy 1, as firmware 80 calls it.",
-    )
-    .web(REGISTER, "", "Outbound Proxy Server 1")
-    .phone("Outbound Proxy1")
-    .stands_for(&[("account.X.outbound_proxy.Y.address", 1)])
-    .read(Readers::To80)
-    .instead("account.X.outbound_proxy.1.address")
-    .when(PROXIES_ON)
-    .guide(REGISTRATION),
+    row("account.X.outbound_host", Kind::Host, "", "Outbound proxy 1, as firmware 80 calls it.")
+        .web(REGISTER, "", "Outbound Proxy Server 1")
+        .phone("Outbound Proxy1")
+        .stands_for(&[("account.X.outbound_proxy.Y.address", 1)])
+        .read(Readers::To80)
+        .instead("account.X.outbound_proxy.1.address")
+        .when(PROXIES_ON)
+        .guide(REGISTRATION),
     row(
         "account.X.outbound_port",
         PORT,
@@ -180,7 +179,8 @@ pub(super) const ROWS: &[Row] = &[
         "account.X.outbound_proxy.Y.address",
         Kind::Host,
         "",
-        "Where outbound proxy Y is: an address, or a name that DNS may resolve to several next hops.",
+        "Where outbound proxy Y is: an address, or a name that DNS may resolve to several \
+         next hops.",
     )
     .web(REGISTER, "", "Outbound Proxy Server Y")
     .phone("Outbound ProxyY")
@@ -200,19 +200,19 @@ pub(super) const ROWS: &[Row] = &[
     .when(PROXIES_ON)
     .guide(REGISTRATION),
     // Names that firmware before the guide's used.
-    row(
-        "account.X.sip_server_host",
-        Kind::Host,
-        "",
-        "Server 1, as old firmware calls it.",
-    )
-    .stands_for(&[("account.X.sip_server.Y.address", 1)])
-    .read(Readers::To80)
-    .instead("account.X.sip_server.1.address"),
-    row("account.X.sip_server_port", PORT, "5060", "The port of server 1, as old firmware calls it.")
-        .stands_for(&[("account.X.sip_server.Y.port", 1)])
+    row("account.X.sip_server_host", Kind::Host, "", "Server 1, as old firmware calls it.")
+        .stands_for(&[("account.X.sip_server.Y.address", 1)])
         .read(Readers::To80)
-        .instead("account.X.sip_server.1.port"),
+        .instead("account.X.sip_server.1.address"),
+    row(
+        "account.X.sip_server_port",
+        PORT,
+        "5060",
+        "The port of server 1, as old firmware calls it.",
+    )
+    .stands_for(&[("account.X.sip_server.Y.port", 1)])
+    .read(Readers::To80)
+    .instead("account.X.sip_server.1.port"),
     row(
         "account.X.transport",
         Kind::Choice(TransportType::CHOICES),

@@ -28,8 +28,8 @@ pub(super) const ROWS: &[Row] = &[
         "account.X.dns_cache_type",
         of(DnsCacheType::CHOICES),
         "1",
-        "0: each pass asks DNS anew. 1: answers are kept for their TTL. 2: so are the additional \
-         records of an answer.",
+        "0: each pass asks DNS anew. 1: answers are kept for their TTL. 2: so are the \
+         additional records of an answer.",
     )
     .our_web(ACCOUNT_ADVANCED, "DNS", "DNS Cache Type")
     .guide(APPENDIX),
@@ -45,8 +45,8 @@ pub(super) const ROWS: &[Row] = &[
         "account.X.naptr_build",
         Kind::Switch,
         "0",
-        "Which SRV records are asked for where NAPTR has no answer: 0 for UDP alone, 1 for UDP, TCP \
-         and TLS in this order.",
+        "Which SRV records are asked for where NAPTR has no answer: 0 for UDP alone, 1 \
+         for UDP, TCP and TLS in this order.",
     )
     .our_web(ACCOUNT_ADVANCED, "DNS", "NAPTR Build")
     .guide(SRV),
@@ -76,14 +76,24 @@ pub(super) const ROWS: &[Row] = &[
     .n_to(STATIC_MAX)
     .our_web(PAGE, SRV_RECORD, "Name")
     .guide(SRV),
-    row("dns_cache_srv.N.port", PORT, "0", "The port of SRV record N; 0 counts as the default port.")
-        .n_to(STATIC_MAX)
-        .our_web(PAGE, SRV_RECORD, "Port")
-        .guide(SRV),
-    row("dns_cache_srv.N.priority", U16, "0", "The priority of SRV record N: the lowest is asked first.")
-        .n_to(STATIC_MAX)
-        .our_web(PAGE, SRV_RECORD, "Priority")
-        .guide(SRV),
+    row(
+        "dns_cache_srv.N.port",
+        PORT,
+        "0",
+        "The port of SRV record N; 0 counts as the default port.",
+    )
+    .n_to(STATIC_MAX)
+    .our_web(PAGE, SRV_RECORD, "Port")
+    .guide(SRV),
+    row(
+        "dns_cache_srv.N.priority",
+        U16,
+        "0",
+        "The priority of SRV record N: the lowest is asked first.",
+    )
+    .n_to(STATIC_MAX)
+    .our_web(PAGE, SRV_RECORD, "Priority")
+    .guide(SRV),
     row("dns_cache_srv.N.target", Kind::Host, "", "The host that SRV record N leads to.")
         .n_to(STATIC_MAX)
         .our_web(PAGE, SRV_RECORD, "Target")
@@ -92,7 +102,8 @@ pub(super) const ROWS: &[Row] = &[
         "dns_cache_srv.N.weight",
         U16,
         "0",
-        "The weight of SRV record N: among records of one priority the heaviest is asked first.",
+        "The weight of SRV record N: among records of one priority the heaviest is asked \
+         first.",
     )
     .n_to(STATIC_MAX)
     .our_web(PAGE, SRV_RECORD, "Weight")
@@ -114,15 +125,21 @@ pub(super) const ROWS: &[Row] = &[
         "dns_cache_naptr.N.flags",
         Kind::NaptrFlag,
         "",
-        "What NAPTR record N asks for next: S an SRV record, A an address; nothing follows U and P.",
+        "What NAPTR record N asks for next: S an SRV record, A an address; nothing \
+         follows U and P.",
     )
     .n_to(STATIC_MAX)
     .our_web(PAGE, NAPTR_RECORD, "Flags")
     .guide(NAPTR),
-    row("dns_cache_naptr.N.order", U16, "0", "The order of NAPTR record N: only the lowest counts.")
-        .n_to(STATIC_MAX)
-        .our_web(PAGE, NAPTR_RECORD, "Order")
-        .guide(NAPTR),
+    row(
+        "dns_cache_naptr.N.order",
+        U16,
+        "0",
+        "The order of NAPTR record N: only the lowest counts.",
+    )
+    .n_to(STATIC_MAX)
+    .our_web(PAGE, NAPTR_RECORD, "Order")
+    .guide(NAPTR),
     row(
         "dns_cache_naptr.N.preference",
         U16,
@@ -132,15 +149,21 @@ pub(super) const ROWS: &[Row] = &[
     .n_to(STATIC_MAX)
     .our_web(PAGE, NAPTR_RECORD, "Preference")
     .guide(NAPTR),
-    row("dns_cache_naptr.N.replace", Kind::Domain, "", "The name that NAPTR record N asks for next.")
-        .n_to(STATIC_MAX)
-        .our_web(PAGE, NAPTR_RECORD, "Replacement")
-        .guide(NAPTR),
+    row(
+        "dns_cache_naptr.N.replace",
+        Kind::Domain,
+        "",
+        "The name that NAPTR record N asks for next.",
+    )
+    .n_to(STATIC_MAX)
+    .our_web(PAGE, NAPTR_RECORD, "Replacement")
+    .guide(NAPTR),
     row(
         "dns_cache_naptr.N.service",
         text(32),
         "",
-        "The transport that NAPTR record N offers: SIP+D2U is UDP, SIP+D2T TCP, SIPS+D2T TLS.",
+        "The transport that NAPTR record N offers: SIP+D2U is UDP, SIP+D2T TCP, SIPS+D2T \
+         TLS.",
     )
     .n_to(STATIC_MAX)
     .our_web(PAGE, NAPTR_RECORD, "Service")
@@ -194,7 +217,8 @@ pub(super) const ROWS: &[Row] = &[
             crate::Choice { value: "1", label: "TCP" },
         ]),
         "0",
-        "Whether name servers are asked by UDP, with TCP for long answers, or by TCP alone.",
+        "Whether name servers are asked by UDP, with TCP for long answers, or by TCP \
+         alone.",
     )
     .our_web(PAGE, RESOLVER, "Transport"),
     row(
@@ -224,12 +248,27 @@ pub(super) const ROWS: &[Row] = &[
     .our_web(PAGE, RESOLVER, "IP Mode"),
     row("sip.dhcp.option120.mode", Kind::Switch, "0", "Takes the SIP servers that DHCP names.")
         .not_used("the operating system speaks DHCP"),
-    row("account.X.dns_srv_type", Kind::Integer { min: 0, max: 3 }, "0", "Which SRV records old firmware asks for.")
-        .never_read(Some("account.X.sip_server.1.transport_type")),
-    row("account.X.srv_ttl_timer_enable", Kind::Switch, "0", "Asks for SRV again by its TTL, in old firmware.")
-        .never_read(Some("account.X.dns_cache_type")),
-    row("account.X.dns_query_timeout", Kind::Integer { min: 1, max: 9 }, "8", "Seconds that DNS gets, in old firmware.")
-        .never_read(Some("static.network.dns.query_timeout")),
+    row(
+        "account.X.dns_srv_type",
+        Kind::Integer { min: 0, max: 3 },
+        "0",
+        "Which SRV records old firmware asks for.",
+    )
+    .never_read(Some("account.X.sip_server.1.transport_type")),
+    row(
+        "account.X.srv_ttl_timer_enable",
+        Kind::Switch,
+        "0",
+        "Asks for SRV again by its TTL, in old firmware.",
+    )
+    .never_read(Some("account.X.dns_cache_type")),
+    row(
+        "account.X.dns_query_timeout",
+        Kind::Integer { min: 1, max: 9 },
+        "8",
+        "Seconds that DNS gets, in old firmware.",
+    )
+    .never_read(Some("static.network.dns.query_timeout")),
     // Static records written below an account: templates do so, no firmware reads them.
     misplaced("account.X.dns_cache_a.N.name", "dns_cache_a.1.name"),
     misplaced("account.X.dns_cache_a.N.ip", "dns_cache_a.1.ip"),

@@ -35,8 +35,8 @@ pub(super) const ROWS: &[Row] = &[
         "account.X.fallback.redundancy_type",
         of(Redundancy::CHOICES),
         "0",
-        "Whether the phone registers at server 1 and server 2 at the same time, or at server 2 only \
-         while server 1 fails.",
+        "Whether the phone registers at server 1 and server 2 at the same time, or at \
+         server 2 only while server 1 fails.",
     )
     .when(&[SERVER_2, PROXIES_OFF])
     .our_web(ACCOUNT_ADVANCED, FALLBACK, "Registration Mode")
@@ -45,8 +45,8 @@ pub(super) const ROWS: &[Row] = &[
         "account.X.fallback.timeout",
         Kind::Integer { min: 10, max: INTEGER_MAX },
         "120",
-        "While the phone is on server 2: seconds from one REGISTER that looks whether server 1 is \
-         back to the next.",
+        "While the phone is on server 2: seconds from one REGISTER that looks whether \
+         server 1 is back to the next.",
     )
     .when(&[SERVER_2, SUCCESSIVE, PROXIES_OFF])
     .our_web(ACCOUNT_ADVANCED, FALLBACK, "Fallback Timeout")
@@ -55,8 +55,8 @@ pub(super) const ROWS: &[Row] = &[
         "account.X.outbound_proxy_fallback_interval",
         Kind::Integer { min: 0, max: INTEGER_MAX },
         "3600",
-        "While the phone is on outbound proxy 2: seconds from one REGISTER that looks whether proxy \
-         1 is back to the next. 0: never.",
+        "While the phone is on outbound proxy 2: seconds from one REGISTER that looks \
+         whether proxy 1 is back to the next. 0: never.",
     )
     .when(&[PROXIES_ON])
     .web(crate::row::WebPage::AccountRegister, "", "Proxy Fallback Interval")
@@ -66,8 +66,8 @@ pub(super) const ROWS: &[Row] = &[
         "account.X.redundancy_with_reg_fail.enable",
         Kind::Switch,
         "0",
-        "Moves to server 2 also where server 1 answers REGISTER with a final failure; 0: only where \
-         it is silent or unavailable.",
+        "Moves to server 2 also where server 1 answers REGISTER with a final failure; 0: \
+         only where it is silent or unavailable.",
     )
     .when(&[SERVER_2, SUCCESSIVE, PROXIES_OFF])
     .our_web(ACCOUNT_ADVANCED, FALLBACK, "Fall Back on Failed Registration"),
@@ -75,8 +75,8 @@ pub(super) const ROWS: &[Row] = &[
         "account.X.sip_server.Y.register_on_enable",
         Kind::Switch,
         "0",
-        "1: the phone registers at a secondary before it sends another request there. 0: it sends \
-         at once, since the servers are taken to share their registrations.",
+        "1: the phone registers at a secondary before it sends another request there. 0: \
+         it sends at once, since the servers are taken to share their registrations.",
     )
     .when(&[SERVER_IS_NAME])
     .our_web(ACCOUNT_ADVANCED, FAILOVER, "Register On Enable")
@@ -85,8 +85,8 @@ pub(super) const ROWS: &[Row] = &[
         "account.X.sip_server.Y.only_signal_with_registered",
         Kind::Switch,
         "0",
-        "1: requests go to the next hop that holds the registration and to no other; where it fails, \
-         the registration moves first.",
+        "1: requests go to the next hop that holds the registration and to no other; \
+         where it fails, the registration moves first.",
     )
     .when(&[SERVER_IS_NAME])
     .read(Readers::From81)
@@ -96,8 +96,8 @@ pub(super) const ROWS: &[Row] = &[
         "account.X.sip_server.Y.invite_retry_counts",
         INVITE_RETRIES,
         "3",
-        "How often an INVITE that gets no answer is sent again before the next hop is given up; \
-         firmware 80 takes retry_counts for it.",
+        "How often an INVITE that gets no answer is sent again before the next hop is \
+         given up; firmware 80 takes retry_counts for it.",
     )
     .read(Readers::From81)
     .instead("account.X.sip_server.Y.retry_counts")
@@ -107,9 +107,9 @@ pub(super) const ROWS: &[Row] = &[
         "account.X.sip_server.Y.failback_mode",
         MODE,
         "0",
-        "When requests go to the primary again after a failover: with each new request, when the \
-         TTL of the current next hop has run, with the next refresh, or after failback_timeout. \
-         Modes 1 to 3 wait until the phone is idle.",
+        "When requests go to the primary again after a failover: with each new request, \
+         when the TTL of the current next hop has run, with the next refresh, or after \
+         failback_timeout. Modes 1 to 3 wait until the phone is idle.",
     )
     .when(&[SERVER_IS_NAME])
     .our_web(ACCOUNT_ADVANCED, FAILOVER, "Failback Mode")
@@ -118,8 +118,8 @@ pub(super) const ROWS: &[Row] = &[
         "account.X.sip_server.Y.failback_timeout",
         TIMEOUT,
         "3600",
-        "Seconds from a failover until the primary is tried again; 1 to 59 count as 60. 0: not \
-         before the current next hop fails.",
+        "Seconds from a failover until the primary is tried again; 1 to 59 count as 60. \
+         0: not before the current next hop fails.",
     )
     .when(&[SERVER_IS_NAME, When::Is("account.X.sip_server.Y.failback_mode", &["3"])])
     .our_web(ACCOUNT_ADVANCED, FAILOVER, "Failback Timeout")
@@ -128,8 +128,8 @@ pub(super) const ROWS: &[Row] = &[
         "account.X.sip_server.Y.failback_subscribe.enable",
         Kind::Switch,
         "0",
-        "1: after registering at another IP address the phone makes all subscriptions anew at once, \
-         so that BLF and shared lines go on. 0: each at its next refresh.",
+        "1: after registering at another IP address the phone makes all subscriptions \
+         anew at once, so that BLF and shared lines go on. 0: each at its next refresh.",
     )
     .when(&[SERVER_IS_NAME, FAILBACK_WAITS])
     .read(Readers::From81)
@@ -139,7 +139,8 @@ pub(super) const ROWS: &[Row] = &[
         "account.X.outbound_proxy.Y.register_on_enable",
         Kind::MinusOneOr(&Kind::Switch),
         "-1",
-        "As the key of sip_server.Y, for the next hops of outbound proxy Y; -1 takes its value.",
+        "As the key of sip_server.Y, for the next hops of outbound proxy Y; -1 takes its \
+         value.",
     )
     .when(&[PROXIES_ON, PROXY_IS_NAME])
     .our_web(ACCOUNT_ADVANCED, PROXY, "Register On Enable"),
@@ -147,7 +148,8 @@ pub(super) const ROWS: &[Row] = &[
         "account.X.outbound_proxy.Y.retry_counts",
         Kind::MinusOneOr(&RETRIES),
         "-1",
-        "As the key of sip_server.Y, for the next hops of outbound proxy Y; -1 takes its value.",
+        "As the key of sip_server.Y, for the next hops of outbound proxy Y; -1 takes its \
+         value.",
     )
     .when(&[PROXIES_ON])
     .our_web(ACCOUNT_ADVANCED, PROXY, "Retry Counts"),
@@ -155,7 +157,8 @@ pub(super) const ROWS: &[Row] = &[
         "account.X.outbound_proxy.Y.only_signal_with_registered",
         Kind::MinusOneOr(&Kind::Switch),
         "-1",
-        "As the key of sip_server.Y, for the next hops of outbound proxy Y; -1 takes its value.",
+        "As the key of sip_server.Y, for the next hops of outbound proxy Y; -1 takes its \
+         value.",
     )
     .when(&[PROXIES_ON, PROXY_IS_NAME])
     .read(Readers::From81)
@@ -164,7 +167,8 @@ pub(super) const ROWS: &[Row] = &[
         "account.X.outbound_proxy.Y.invite_retry_counts",
         Kind::MinusOneOr(&INVITE_RETRIES),
         "-1",
-        "As the key of sip_server.Y, for the next hops of outbound proxy Y; -1 takes its value.",
+        "As the key of sip_server.Y, for the next hops of outbound proxy Y; -1 takes its \
+         value.",
     )
     .when(&[PROXIES_ON])
     .read(Readers::From81)
@@ -173,8 +177,8 @@ pub(super) const ROWS: &[Row] = &[
         "account.X.outbound_proxy.Y.failback_mode",
         Kind::MinusOneOr(&MODE),
         "-1",
-        "As the key of sip_server.Y, among the next hops of outbound proxy Y and never between \
-         proxies; -1 takes its value.",
+        "As the key of sip_server.Y, among the next hops of outbound proxy Y and never \
+         between proxies; -1 takes its value.",
     )
     .when(&[PROXIES_ON, PROXY_IS_NAME])
     .our_web(ACCOUNT_ADVANCED, PROXY, "Failback Mode"),
@@ -182,7 +186,8 @@ pub(super) const ROWS: &[Row] = &[
         "account.X.outbound_proxy.Y.failback_timeout",
         Kind::MinusOneOr(&TIMEOUT),
         "-1",
-        "As the key of sip_server.Y, for the next hops of outbound proxy Y; -1 takes its value.",
+        "As the key of sip_server.Y, for the next hops of outbound proxy Y; -1 takes its \
+         value.",
     )
     .when(&[PROXIES_ON, PROXY_IS_NAME])
     .our_web(ACCOUNT_ADVANCED, PROXY, "Failback Timeout"),
@@ -190,7 +195,8 @@ pub(super) const ROWS: &[Row] = &[
         "account.X.outbound_proxy.Y.failback_subscribe.enable",
         Kind::MinusOneOr(&Kind::Switch),
         "-1",
-        "As the key of sip_server.Y, for the next hops of outbound proxy Y; -1 takes its value.",
+        "As the key of sip_server.Y, for the next hops of outbound proxy Y; -1 takes its \
+         value.",
     )
     .when(&[PROXIES_ON, PROXY_IS_NAME])
     .read(Readers::From81)
@@ -199,8 +205,8 @@ pub(super) const ROWS: &[Row] = &[
         "sip.skip_redundant_failover_addr",
         Kind::Switch,
         "0",
-        "1: a pass asks each IP address once, whatever its port and transport; 0: once for each \
-         address, port and transport.",
+        "1: a pass asks each IP address once, whatever its port and transport; 0: once \
+         for each address, port and transport.",
     )
     .vendor("1")
     .our_web(SIP_PAGE, "", "Skip Redundant Failover Address"),
@@ -228,8 +234,8 @@ pub(super) const ROWS: &[Row] = &[
         "sureline.profile",
         of(Profile::CHOICES),
         "compat",
-        "Which defaults the other sureline keys have: those of the guide, or those for a new \
-         deployment. A key that is set wins over the profile.",
+        "Which defaults the other sureline keys have: those of the guide, or those for a \
+         new deployment. A key that is set wins over the profile.",
     )
     .our_web(SIP_PAGE, OURS, "Profile")
     .ours(),
@@ -237,8 +243,8 @@ pub(super) const ROWS: &[Row] = &[
         "sureline.srv_weight",
         of(SrvWeight::CHOICES),
         "guide",
-        "The order of SRV records of one priority: the heaviest first, as the guide says, or by the \
-         weighted die of RFC 2782.",
+        "The order of SRV records of one priority: the heaviest first, as the guide says, \
+         or by the weighted die of RFC 2782.",
     )
     .our_web(SIP_PAGE, OURS, "SRV Weight")
     .ours(),
@@ -255,8 +261,8 @@ pub(super) const ROWS: &[Row] = &[
         "sureline.udp_to_tcp",
         Kind::Switch,
         "0",
-        "1: requests over 1,300 bytes go by TCP, as RFC 3261 §18.1.1 wants; 0: they stay on UDP in \
-         fragments, since a server without TCP would look dead.",
+        "1: requests over 1,300 bytes go by TCP, as RFC 3261 §18.1.1 wants; 0: they stay \
+         on UDP in fragments, since a server without TCP would look dead.",
     )
     .our_web(SIP_PAGE, OURS, "Long Requests By TCP")
     .ours(),
@@ -264,8 +270,8 @@ pub(super) const ROWS: &[Row] = &[
         "sureline.icmp",
         of(IcmpScope::CHOICES),
         "shared",
-        "Whether an ICMP error ends all attempts that wait at that next hop, or only the one that it \
-         quotes.",
+        "Whether an ICMP error ends all attempts that wait at that next hop, or only the \
+         one that it quotes.",
     )
     .our_web(SIP_PAGE, OURS, "ICMP Errors")
     .ours(),
@@ -308,7 +314,8 @@ pub(super) const ROWS: &[Row] = &[
         "account.X.sureline.adaptive_budget",
         Kind::Switch,
         "0",
-        "1: how long a silent next hop is given follows measured round trips in place of T1.",
+        "1: how long a silent next hop is given follows measured round trips in place of \
+         T1.",
     )
     .fast("1")
     .our_web(ACCOUNT_ADVANCED, OURS, "Adaptive Budget")
@@ -335,8 +342,8 @@ pub(super) const ROWS: &[Row] = &[
         "account.X.sureline.fallback_at",
         of(FallbackAt::CHOICES),
         "lease_end",
-        "When successive registration goes to server 2: when the registration at server 1 has run \
-         out, or as soon as server 1 is given up.",
+        "When successive registration goes to server 2: when the registration at server 1 \
+         has run out, or as soon as server 1 is given up.",
     )
     .fast("now")
     .when(&[SERVER_2, SUCCESSIVE, PROXIES_OFF])
@@ -355,8 +362,8 @@ pub(super) const ROWS: &[Row] = &[
         "account.X.sureline.sticky_new_requests",
         Kind::Switch,
         "0",
-        "1: failback mode 0 remembers a dead primary until it answers a probe, so that calls do not \
-         wait for it.",
+        "1: failback mode 0 remembers a dead primary until it answers a probe, so that \
+         calls do not wait for it.",
     )
     .fast("1")
     .our_web(ACCOUNT_ADVANCED, OURS, "Sticky New Requests")

@@ -133,7 +133,8 @@ fn the_failover_example_loads_as_it_says() {
     assert_eq!(account.policy.redundancy, Redundancy::Concurrent);
 }
 
-#[test] // A9
+// A9
+#[test]
 fn firmware_80_does_not_read_five_keys_of_the_failover_example_and_says_so() {
     let device = Device { firmware: Firmware::V80, ..Device::default() };
     let (settings, errors) = settings_on(&device, FAILOVER);
@@ -156,7 +157,8 @@ fn firmware_80_does_not_read_five_keys_of_the_failover_example_and_says_so() {
     assert!(!settings.accounts[0].policy.servers[0].only_signal_with_registered);
 }
 
-#[test] // A35
+// A35
+#[test]
 fn the_three_static_caches_of_appendix_b_load_whole_and_in_order() {
     let records = settings(STATIC_A).common.static_records;
     let a = |index, ip: [u8; 4]| StaticA {
@@ -200,7 +202,8 @@ fn account_limits_of_the_guide_hold_for_every_model() {
     }
 }
 
-#[test] // A13
+// A13
+#[test]
 fn only_the_failback_timeouts_mend_a_value() {
     let mends = |row: &&params::Row| row.kind.check("30").is_ok_and(|p| p.mended);
     let patterns: Vec<&str> = rows().filter(mends).map(|row| row.pattern).collect();

@@ -86,11 +86,14 @@ fn a_value_out_of_range_is_reported_and_the_former_is_kept() {
     assert_eq!(
         shown(&findings),
         [
-            "phone.cfg:2: account.1.sip_server.1.expires = 5: permitted are 30 to 2147483647; 600 is kept",
-            "phone.cfg:3: account.2.sip_server.1.expires = x: permitted are 30 to 2147483647; 3600 is kept",
-            "phone.cfg:4: account.1.sip_server.1.address = a b: permitted is an IP address or a domain \
-             name of at most 256 characters, without port; it stays blank",
-            "phone.cfg:5: account.1.sip_server.2.failback_timeout = 30: 60 is taken, the least but 0",
+            "phone.cfg:2: account.1.sip_server.1.expires = 5: permitted are 30 to 2147483647; \
+             600 is kept",
+            "phone.cfg:3: account.2.sip_server.1.expires = x: permitted are 30 to 2147483647; \
+             3600 is kept",
+            "phone.cfg:4: account.1.sip_server.1.address = a b: permitted is an IP address or \
+             a domain name of at most 256 characters, without port; it stays blank",
+            "phone.cfg:5: account.1.sip_server.2.failback_timeout = 30: 60 is taken, the least \
+             but 0",
         ]
     );
     assert_eq!(findings[0].origin.column, 34);
@@ -122,9 +125,12 @@ fn lines_that_are_no_assignments_are_left_out_and_said() {
              (did you mean account.1.enable?)",
             "phone.cfg:3: a comment starts with # in the first column; the line is left out",
             "phone.cfg:4: include: belongs in a boot file; the line is left out",
-            "phone.cfg:5: account.17.enable has 17 where 1 to 16 are permitted; the line is left out",
-            "phone.cfg:6: account.1.sip_server.3.port has 3 where 1 to 2 are permitted; the line is left out",
-            "phone.cfg:7: dns_cache_a.13.ip has 13 where 1 to 12 are permitted; the line is left out",
+            "phone.cfg:5: account.17.enable has 17 where 1 to 16 are permitted; the line is \
+             left out",
+            "phone.cfg:6: account.1.sip_server.3.port has 3 where 1 to 2 are permitted; the \
+             line is left out",
+            "phone.cfg:7: dns_cache_a.13.ip has 13 where 1 to 12 are permitted; the line is \
+             left out",
             "phone.cfg:8: account.1.password…: a line needs the form key = value; it is left out",
             "phone.cfg:9: wallpaper.url is no key of this phone; the line is left out",
         ]
@@ -190,7 +196,8 @@ fn every_line_of_user_passwords_counts() {
 fn no_message_and_no_debug_output_shows_a_secret() {
     let long = "s3cret".repeat(300);
     let text = format!(
-        "account.1.password = {long}\naccount.2.password = s3cret\naccount.1.passwort s3cret\naccount.1.password:s3cret\naccount.1.password s3cret = 1\n"
+        "account.1.password = {long}\naccount.2.password = s3cret\naccount.1.passwort s3cret\n\
+         account.1.password:s3cret\naccount.1.password s3cret = 1\n"
     );
     let (layers, findings) = load(&text);
     let all = format!("{layers:?} {findings:?} {:?}", shown(&findings));

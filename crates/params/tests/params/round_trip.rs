@@ -52,6 +52,10 @@ fn assignment() -> impl Strategy<Value = (Key, String)> {
     key().prop_flat_map(|key| (Just(key), value(key.row().kind)))
 }
 
+fn written(assignments: &[(Key, String)]) -> String {
+    assignments.iter().map(|(key, value)| format!("{key} = {value}\n")).collect()
+}
+
 fn effective(layers: &Layers) -> BTreeMap<String, String> {
     let value = |key| layers.effective(key).map(|e| e.value.to_owned()).unwrap_or_default();
     layers.keys().map(|key| (key.to_string(), value(key))).collect()
@@ -81,7 +85,7 @@ proptest! {
     fn an_export_loads_to_what_differs_from_the_defaults(
         assignments in proptest::collection::vec(assignment(), 0..40)
     ) {
-        let text: String = assignments.iter().map(|(key, value)| format!("{key} = {value}\n")).collect();
+        let text = written(&assignments);
         let (layers, _) = load(&text);
         let (again, findings) = load(&layers.export("test"));
         prop_assert_eq!(findings, []);
@@ -99,7 +103,7 @@ proptest! {
         before in proptest::collection::vec(assignment(), 0..20),
         changes in proptest::collection::vec(assignment(), 1..8),
     ) {
-        let text: String = before.iter().map(|(key, value)| format!("{key} = {value}\n")).collect();
+        let text = written(&before);
         let changes: Vec<_> = changes.iter().filter(|(key, _)| !key.row().repeated).collect();
         let set: Vec<_> = changes.iter().map(|(key, value)| (*key, Change::Set(value))).collect();
         let edited = edit(text.as_bytes(), Layer::Mac, &set).unwrap();

@@ -74,10 +74,13 @@ fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-#[test] // A3
+// A3
+#[test]
 fn invite_has_a_retry_count_of_its_own_but_not_in_firmware_80() {
-    let text = "account.1.sip_server.1.retry_counts = 7\naccount.1.sip_server.1.invite_retry_counts = 2\n\
-                account.1.outbound_proxy.1.retry_counts = 5\naccount.1.outbound_proxy.1.invite_retry_counts = 4\n";
+    let text = "account.1.sip_server.1.retry_counts = 7\n\
+                account.1.sip_server.1.invite_retry_counts = 2\n\
+                account.1.outbound_proxy.1.retry_counts = 5\n\
+                account.1.outbound_proxy.1.invite_retry_counts = 4\n";
     let counts = |firmware| {
         let (settings, _) = settings_on(&device("T46G", firmware), text);
         let policy = Arc::clone(&settings.accounts[0].policy);
@@ -91,7 +94,8 @@ fn invite_has_a_retry_count_of_its_own_but_not_in_firmware_80() {
     assert_eq!(counts(Firmware::V80), [(7, 7), (5, 5)]);
 }
 
-#[test] // A9
+// A9
+#[test]
 fn only_signal_and_failback_subscribe_have_no_effect_in_firmware_80() {
     let text = "account.1.sip_server.1.only_signal_with_registered = 1\n\
                 account.1.sip_server.1.failback_mode = 2\n\
@@ -109,14 +113,16 @@ fn only_signal_and_failback_subscribe_have_no_effect_in_firmware_80() {
 fn failback_subscribe_needs_mode_1_to_3() {
     for (mode, acts) in [(0, false), (1, true), (2, true), (3, true)] {
         let policy = policy(&format!(
-            "account.1.sip_server.1.failback_mode = {mode}\naccount.1.sip_server.1.failback_subscribe.enable = 1\n"
+            "account.1.sip_server.1.failback_mode = {mode}\n\
+             account.1.sip_server.1.failback_subscribe.enable = 1\n"
         ));
         assert_eq!(policy.servers[0].failback_subscribe, acts);
         assert_eq!(policy.proxies.proxies[0].failback_subscribe, acts);
     }
 }
 
-#[test] // A12
+// A12
+#[test]
 fn a_failback_timeout_of_0_is_kept() {
     assert_eq!(
         policy("account.1.sip_server.1.failback_timeout = 0").servers[0].failback_timeout_s,
@@ -124,10 +130,12 @@ fn a_failback_timeout_of_0_is_kept() {
     );
 }
 
-#[test] // A13
+// A13
+#[test]
 fn a_failback_timeout_of_1_to_59_is_60() {
     let (layers, _) = load(
-        "account.1.sip_server.1.failback_timeout = 59\naccount.1.outbound_proxy.2.failback_timeout = 1",
+        "account.1.sip_server.1.failback_timeout = 59\n\
+         account.1.outbound_proxy.2.failback_timeout = 1",
     );
     let (settings, errors) = layers.settings(&Device::default(), &mut Interner::default());
     let policy = &settings.accounts[0].policy;
@@ -136,7 +144,8 @@ fn a_failback_timeout_of_1_to_59_is_60() {
     assert_eq!(policy.proxies.proxies.each_ref().map(|p| p.failback_timeout_s), [60, 60]);
 }
 
-#[test] // A18
+// A18
+#[test]
 fn a_proxy_inherits_the_keys_of_the_server_with_its_number_and_the_transport_of_server_1() {
     let policy = policy(
         "account.1.sip_server.1.transport_type = 2\n\
@@ -260,7 +269,8 @@ fn failover_codes_are_read_as_patterns() {
 fn half_a_back_off_is_completed_by_the_draft() {
     let times = |min: u32, max: u32| {
         let policy = policy(&format!(
-            "account.1.reg_failed_retry_min_time = {min}\naccount.1.reg_failed_retry_max_time = {max}\n"
+            "account.1.reg_failed_retry_min_time = {min}\n\
+             account.1.reg_failed_retry_max_time = {max}\n"
         ));
         (policy.reg_failed_retry_min_time_s, policy.reg_failed_retry_max_time_s)
     };
@@ -308,8 +318,10 @@ fn name_servers_of_the_file_count_where_dns_is_manual() {
 
 #[test]
 fn half_a_static_record_is_left_out_and_says_what_it_lacks() {
-    let text = "dns_cache_a.2.name = a.example\ndns_cache_srv.1.port = 5060\ndns_cache_srv.1.name = _sip._udp.a\n\
-                dns_cache_naptr.12.replace = b.example\ndns_cache_a.1.name = c.example\ndns_cache_a.1.ip = ::1\n";
+    let text = "dns_cache_a.2.name = a.example\ndns_cache_srv.1.port = 5060\n\
+                dns_cache_srv.1.name = _sip._udp.a\n\
+                dns_cache_naptr.12.replace = b.example\ndns_cache_a.1.name = c.example\n\
+                dns_cache_a.1.ip = ::1\n";
     let (settings, errors) = settings_on(&Device::default(), text);
     let records = settings.common.static_records;
     assert_eq!((records.a.len(), records.srv.len(), records.naptr.len()), (1, 0, 0));
@@ -318,9 +330,12 @@ fn half_a_static_record_is_left_out_and_says_what_it_lacks() {
     assert_eq!(
         errors,
         [
-            "phone.cfg:3: dns_cache_srv.1.name = _sip._udp.a: the record has no dns_cache_srv.1.target and is left out",
-            "phone.cfg:1: dns_cache_a.2.name = a.example: the record has no dns_cache_a.2.ip and is left out",
-            "phone.cfg:4: dns_cache_naptr.12.replace = b.example: the record has no dns_cache_naptr.12.name and is left out",
+            "phone.cfg:3: dns_cache_srv.1.name = _sip._udp.a: the record has no \
+             dns_cache_srv.1.target and is left out",
+            "phone.cfg:1: dns_cache_a.2.name = a.example: the record has no dns_cache_a.2.ip \
+             and is left out",
+            "phone.cfg:4: dns_cache_naptr.12.replace = b.example: the record has no \
+             dns_cache_naptr.12.name and is left out",
         ]
     );
 }
@@ -354,7 +369,8 @@ fn codecs_come_in_the_order_of_their_places() {
 #[test]
 fn line_keys_with_a_function_are_listed() {
     let settings = settings(
-        "linekey.2.type = 16\nlinekey.2.value = 200\nlinekey.2.line = 1\nlinekey.2.pickup_value = *8\nlinekey.3.value = 1\n",
+        "linekey.2.type = 16\nlinekey.2.value = 200\nlinekey.2.line = 1\n\
+         linekey.2.pickup_value = *8\nlinekey.3.value = 1\n",
     );
     let [key] = &settings.line_keys[..] else { panic!("one key") };
     assert_eq!(
@@ -365,7 +381,8 @@ fn line_keys_with_a_function_are_listed() {
 
 #[test]
 fn a_condition_that_is_not_met_can_be_named() {
-    let text = "account.1.sip_server.1.address = a.example\naccount.1.sip_server.2.address = 192.0.2.1\n\
+    let text = "account.1.sip_server.1.address = a.example\n\
+                account.1.sip_server.2.address = 192.0.2.1\n\
                 account.1.sip_server.1.failback_timeout = 60\n";
     let (layers, _) = load(text);
     let device = Device::default();
