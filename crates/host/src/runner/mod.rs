@@ -112,14 +112,14 @@ impl<N: Node + 'static> Runner<N> {
                 // The runtime looks after sockets and connections only while the node waits.
                 tokio::task::yield_now().await;
             }
-            self.tell_turned();
+            if self.fate != Fate::Stopped {
+                tell(&mut self.turned);
+            }
         }
         self.send_all();
         self.ports.clear();
         self.streams.close().await;
-        for (done, outcome) in self.turned {
-            drop(done.send(outcome));
-        }
+        tell(&mut self.turned);
     }
 
     /// Ready when there is anything to do. While nothing is, not one system call is made.
@@ -248,13 +248,6 @@ impl<N: Node + 'static> Runner<N> {
         Ok(())
     }
 
-    fn tell_turned(&mut self) {
-        for (done, outcome) in self.turned.drain(..) {
-            // Whoever turned the switch may have gone away meanwhile.
-            drop(done.send(outcome));
-        }
-    }
-
     /// Sends what the node has put out before it was stopped, as far as the system takes it.
     fn send_all(&mut self) {
         for _ in 0..LAST_TURNS {
@@ -294,6 +287,7 @@ impl<N: Node + 'static> Runner<N> {
             Output::OpenAsk { socket, to } => {
                 self.ports.insert(socket, Slot::ask(to));
             }
+            // What waits for it in this turn is of no interest any more.
             Output::CloseAsk { socket } => {
                 self.ports.remove(&socket);
             }
@@ -306,6 +300,14 @@ impl<N: Node + 'static> Runner<N> {
             Output::Write { conn, bytes } => self.write(now, conn, bytes),
             Output::Close { conn } => self.close(conn),
         }
+    }
+}
+
+/// Tells those who turned the switch that it has taken effect.
+fn tell(turned: &mut Vec<(Done, Result<(), BindError>)>) {
+    for (done, outcome) in turned.drain(..) {
+        // They may have gone away meanwhile.
+        drop(done.send(outcome));
     }
 }
 
