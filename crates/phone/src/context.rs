@@ -75,7 +75,7 @@ pub(crate) struct Locals {
     /// `--advertise`.
     pub(crate) advertise: Option<IpAddr>,
     /// Answers of the executor to route questions.
-    pub(crate) routes: std::collections::BTreeMap<IpAddr, Option<IpAddr>>,
+    pub(crate) routes: std::collections::BTreeMap<IpAddr, IpAddr>,
 }
 
 /// Route answers kept at once.
@@ -100,24 +100,39 @@ impl Locals {
             return Some(advertised);
         }
         if bound.ip().is_unspecified() {
-            return self.routes.get(&to).copied().flatten();
+            return self.routes.get(&to).copied();
         }
         Some(bound.ip())
     }
 
     /// Whether the executor has to be asked from where `to` is reached.
     pub(crate) fn lacks_route(&self, to: IpAddr) -> bool {
+        self.needs_route(to) && !self.routes.contains_key(&to)
+    }
+
+    /// Whether the address that `to` sees depends on the route.
+    pub(crate) fn needs_route(&self, to: IpAddr) -> bool {
+        let advertised = self.advertise.is_some_and(|a| a.is_ipv4() == to.is_ipv4());
         let wild = |(_, bound): &(Socket, SocketAddr)| {
             bound.is_ipv4() == to.is_ipv4() && bound.ip().is_unspecified()
         };
-        self.udp.iter().any(wild) && !self.routes.contains_key(&to)
+        !advertised && self.udp.iter().any(wild)
     }
 
+    /// Remembers the answer to a route question; no route is not remembered, so that it is asked for
+    /// again when the network is back.
     pub(crate) fn learn_route(&mut self, to: IpAddr, from: Option<IpAddr>) {
         if self.routes.len() >= ROUTES_MAX {
             self.routes.clear();
         }
-        self.routes.insert(to, from);
+        match from {
+            Some(from) => {
+                self.routes.insert(to, from);
+            }
+            None => {
+                self.routes.remove(&to);
+            }
+        }
     }
 }
 
@@ -152,6 +167,8 @@ pub(crate) struct Shared {
     pub(crate) secret: [u8; 16],
     /// Locations that were begun and not finished, with the phones that wait.
     pub(crate) waiting: std::collections::BTreeMap<locate::LocationId, BTreeSet<u32>>,
+    /// Route questions that are open, with the phones that wait.
+    pub(crate) routes_wanted: std::collections::BTreeMap<IpAddr, BTreeSet<u32>>,
     /// Whether requests above the safe size were spoken of.
     pub(crate) large_told: bool,
 }
@@ -221,14 +238,20 @@ impl Context<'_> {
         }
     }
 
-    /// Asks the executor from where the next hops are reached, as far as that is not known.
+    /// Asks the executor anew from where the next hops are reached: networks change.
     pub(crate) fn ask_routes(&mut self, hops: &Hops) {
         for hop in hops.iter() {
             let to = hop.addr.ip();
-            if self.shared.locals.lacks_route(to) {
+            if self.shared.locals.needs_route(to) {
                 self.shared.out.push_back(Output::Route { to });
             }
         }
+    }
+
+    /// The phone waits for the answer to a route question.
+    pub(crate) fn want_route(&mut self, to: IpAddr) {
+        self.shared.routes_wanted.entry(to).or_default().insert(self.device.index);
+        self.shared.out.push_back(Output::Route { to });
     }
 
     /// The next hop that a redirection names, where it is a host of the account: an address that its

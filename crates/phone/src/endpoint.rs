@@ -88,6 +88,7 @@ impl Endpoint {
             verdicts_from: Instant::ZERO,
             secret: config.secret,
             waiting: BTreeMap::new(),
+            routes_wanted: BTreeMap::new(),
             large_told: false,
         };
         Self {
@@ -213,7 +214,9 @@ impl Endpoint {
         conn: Option<Conn>,
         response: &Response,
     ) {
-        let taken = parse_branch(response.branch()).and_then(|(phone, number, guard)| {
+        // RFC 3261 §18.1.2: with more than one Via it was not meant for us.
+        let branch = parse_branch(response.branch()).filter(|_| response.is_for_client());
+        let taken = branch.and_then(|(phone, number, guard)| {
             let arrival = Arrival { number, guard, from, conn, response };
             self.with(phone, |phone, shared| phone.on_response(now, shared, arrival))
         });
@@ -430,7 +433,12 @@ impl Node for Endpoint {
                     "the system dropped {dropped} datagrams that had come for us"
                 )));
             }
-            Input::Route { to, from } => self.shared.locals.learn_route(to, from.ok()),
+            Input::Route { to, from } => {
+                self.shared.locals.learn_route(to, from.ok());
+                for index in self.shared.routes_wanted.remove(&to).unwrap_or_default() {
+                    self.with(index, |phone, shared| phone.on_route(now, shared));
+                }
+            }
             Input::Connected { conn, local, .. } => {
                 for index in self.shared.conns.connected(conn, local) {
                     self.with(index, |phone, shared| phone.on_connected(now, shared, conn));

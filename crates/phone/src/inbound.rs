@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use net::{Conn, Instant, Output, Rng, Socket};
 use params::{NotifyReboot, Strangers};
-use sip::{Method, ParseFault, Request, Writer};
+use sip::{Abilities, Method, ParseFault, Request, Writer};
 
 use crate::account::Account;
 use crate::endpoint::Endpoint;
@@ -97,13 +97,12 @@ impl Endpoint {
             // No dialog of ours exists that it could belong to.
             return self.answer(way, request, 481, "Call/Transaction Does Not Exist");
         }
-        if let Some(unknown) = unsupported(request) {
-            return self.answer_with(
-                way,
-                request,
-                (420, "Bad Extension"),
-                ("Unsupported", &unknown),
-            );
+        if let Some(declined) = ABILITIES.inspect(request) {
+            let said = (declined.status, declined.reason);
+            return match declined.explanation {
+                Some((name, value)) => self.answer_with(way, request, said, (name, &value)),
+                None => self.answer(way, request, declined.status, declined.reason),
+            };
         }
         match request.method() {
             Method::Options => self.answer_with(way, request, (200, "OK"), ("Allow", crate::ALLOW)),
@@ -261,11 +260,9 @@ impl Endpoint {
 /// Phones that are searched for a request without a `line`; a fleet is addressed by `line` alone.
 const SEARCHED_MAX: u32 = 64;
 
-/// The option tags of Require that we do not know (RFC 3261 §8.2.2.3).
-fn unsupported(request: &Request) -> Option<String> {
-    let unknown: Vec<&str> = request
-        .list("Require")
-        .filter(|tag| !crate::SUPPORTED.iter().any(|known| tag.trim().eq_ignore_ascii_case(known)))
-        .collect();
-    (!unknown.is_empty()).then(|| unknown.join(", "))
-}
+/// What the phone understands (RFC 3261 §8.2).
+const ABILITIES: Abilities<'static> = Abilities {
+    methods: &[Method::Options, Method::Notify, Method::Invite, Method::Cancel, Method::Bye],
+    option_tags: &["path", "outbound"],
+    content_types: &["application/sdp"],
+};

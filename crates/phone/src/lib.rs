@@ -31,7 +31,5 @@ pub use view::{AccountView, HopView, LeaseView, NextAct, PhoneView, RegisterStat
 
 /// The methods that are taken.
 pub const ALLOW: &str = "OPTIONS, NOTIFY";
-/// Extensions that a request may require.
-pub(crate) const SUPPORTED: &[&str] = &["path", "outbound"];
 /// What the phone calls itself.
 pub const USER_AGENT: &str = concat!("sureline/", env!("CARGO_PKG_VERSION"));

@@ -195,6 +195,10 @@ impl Phone {
         self.each(now, shared, |account, ctx| account.on_located(ctx, id, progress));
     }
 
+    pub(crate) fn on_route(&mut self, now: Instant, shared: &mut Shared) {
+        self.each(now, shared, |account, ctx| account.on_route(ctx));
+    }
+
     pub(crate) fn on_relocated(&mut self, now: Instant, shared: &mut Shared, id: LocationId) {
         self.each(now, shared, |account, ctx| account.on_relocated(ctx, id));
     }

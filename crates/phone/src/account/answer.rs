@@ -11,6 +11,7 @@ use super::fallback::{FIRST, Purpose};
 use super::registration::Challenged;
 use super::rules::Mode;
 use super::upkeep::{Left, State, Taken, Upkeep};
+use super::walk::Step;
 use crate::budget::Kind;
 use crate::context::{Context, Hop, name_of};
 use crate::event::Why;
@@ -43,7 +44,7 @@ impl Upkeep {
             return taken;
         }
         let State::Passing(pass) = &mut self.state else { return Taken::No };
-        let Some((group, attempt)) = pass.trying.as_mut() else { return Taken::No };
+        let Some((group, attempt)) = pass.walk.trying.as_mut() else { return Taken::No };
         if !attempt.is_named(arrival.number, arrival.guard) {
             return Taken::No;
         }
@@ -72,7 +73,7 @@ impl Upkeep {
             }
             Judgement::NextHopFailed => {
                 block_if_asked(ctx, attempt.hop(), response);
-                pass.hop_refused(ctx, status);
+                pass.walk.hop_refused(ctx, status);
                 self.advance(core, ctx);
                 return Taken::Yes;
             }
@@ -97,7 +98,7 @@ impl Upkeep {
         };
         if again {
             attempt.renew(ctx);
-            pass.write(ctx, core);
+            self.go_on(core, ctx, Step::Write);
         } else {
             self.refused(core, ctx, response);
         }
@@ -109,9 +110,9 @@ impl Upkeep {
         let State::Passing(mut pass) = std::mem::replace(&mut self.state, State::Idle) else {
             return;
         };
-        let Some((group, attempt)) = pass.trying.take() else { return };
+        let Some((group, attempt)) = pass.walk.trying.take() else { return };
         let (status, why) = (response.status(), Why::Status(response.status()));
-        pass.last_failure = Some((attempt.place(), Some(name_of(attempt.hop())), why));
+        pass.walk.last_failure = Some((attempt.place(), Some(name_of(attempt.hop())), why));
         let hop = name_of(attempt.hop());
         if let Some(conn) = attempt.answered(ctx, status, Some(why)) {
             ctx.release_unless_leased(conn, core);
@@ -128,7 +129,7 @@ impl Upkeep {
             && group == FIRST
             && failover::moves_on_final_failure(&core.policy);
         if may_move {
-            self.left.get_or_insert(Left { group, hop, since: pass.started });
+            self.left.get_or_insert(Left { group, hop, since: pass.walk.started });
             return self.start(core, ctx, Purpose::ToSecond(why));
         }
         let wrong_password = failover::is_wrong_password(why);
@@ -145,22 +146,22 @@ impl Upkeep {
     /// A 3xx: followed to a host of the account.
     fn redirected(&mut self, core: &mut Core, ctx: &mut Context<'_>, response: &Response) {
         let State::Passing(pass) = &mut self.state else { return };
-        let Some((group, attempt)) = pass.trying.as_ref() else { return };
+        let Some((group, attempt)) = pass.walk.trying.as_ref() else { return };
         let group = *group;
         let target = response
             .contacts()
             .iter()
             .find_map(|contact| ctx.trusted_hop(core, &contact.uri, attempt.hop()));
-        let Some(hop) = target.filter(|_| pass.redirections < REDIRECTIONS_MAX) else {
+        let Some(hop) = target.filter(|_| pass.walk.redirections < REDIRECTIONS_MAX) else {
             return self.refused(core, ctx, response);
         };
-        if let Some((_, attempt)) = pass.trying.take() {
+        if let Some((_, attempt)) = pass.walk.trying.take() {
             let status = response.status();
             if let Some(conn) = attempt.answered(ctx, status, Some(Why::Status(status))) {
                 ctx.release_unless_leased(conn, core);
             }
         }
-        pass.redirect(group, hop);
+        pass.walk.redirect(group, hop);
         self.advance(core, ctx);
     }
 }

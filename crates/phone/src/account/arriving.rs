@@ -8,10 +8,11 @@ use params::FailbackMode;
 use super::core::Core;
 use super::failback;
 use super::fallback::{self, FIRST, Purpose, SECOND};
-use super::pass::{Fall, Pass};
+use super::pass::Pass;
 use super::registration::{self, Grant, Lease};
 use super::rules::Mode;
 use super::upkeep::{Removal, State, Upkeep};
+use super::walk::Fall;
 use crate::context::{Context, Hop, name_of};
 use crate::event::{EventKind, HopName, MoveKind, Why};
 
@@ -21,7 +22,7 @@ impl Upkeep {
         let State::Passing(mut pass) = std::mem::replace(&mut self.state, State::Idle) else {
             return;
         };
-        let Some((group, attempt)) = pass.trying.take() else { return };
+        let Some((group, attempt)) = pass.walk.trying.take() else { return };
         let (hop, sent, place) = (attempt.hop().clone(), attempt.sent_at(), attempt.place());
         let conn = attempt.answered(ctx, 200, None);
         let hops = core.groups.get(group).map_or_else(Vec::new, |group| group.known_hops(ctx));
@@ -144,7 +145,7 @@ impl Upkeep {
         let lease = core.registration(self.on).lease.as_ref();
         let held = lease.map(|lease| (self.on, name_of(&lease.hop), ctx.now));
         let origin = held.or(self.left.map(|left| (left.group, left.hop, left.since)));
-        let fall = pass.fell.as_ref();
+        let fall = pass.walk.fell.as_ref();
         let across = |other: usize| core.mode != Mode::Concurrent && other != group;
         let told = match (origin, fall) {
             (Some((left, from, since)), _) if across(left) => {

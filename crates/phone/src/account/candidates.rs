@@ -11,7 +11,7 @@ use crate::health::HealthTable;
 
 /// Where a walk over the next hops of one group begins and ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Walk {
+pub(crate) enum Course {
     /// All, from the primary.
     FromTop,
     /// All, the start hop of the failback mode first, then the others from the top.
@@ -25,7 +25,7 @@ pub(crate) enum Walk {
 pub(crate) struct Leg {
     /// Index of the group: 0 for server 1 or proxy 1.
     pub(crate) group: usize,
-    pub(crate) walk: Walk,
+    pub(crate) course: Course,
 }
 
 /// Whether the last candidate gets the full timer (A28).
@@ -37,26 +37,26 @@ pub(crate) enum LastBudget {
     Retries,
 }
 
-/// `hops`, which are in this phone's order, as `walk` wants them.
+/// `hops`, which are in this phone's order, as `course` wants them.
 pub(crate) fn arrange(
     hops: &[Hop],
-    walk: Walk,
+    course: Course,
     start: Option<&Hop>,
     current: Option<&Hop>,
 ) -> Vec<Hop> {
     let at = |wanted: Option<&Hop>| {
         wanted.and_then(|wanted| hops.iter().position(|hop| hop.is_same(wanted)))
     };
-    match walk {
-        Walk::FromTop => hops.to_vec(),
-        Walk::FromStart => {
+    match course {
+        Course::FromTop => hops.to_vec(),
+        Course::FromStart => {
             let mut arranged = hops.to_vec();
             if let Some(found) = at(start).and_then(|index| arranged.get_mut(..=index)) {
                 found.rotate_right(1);
             }
             arranged
         }
-        Walk::UpToCurrent => {
+        Course::UpToCurrent => {
             let end = at(current).map_or(hops.len(), |index| index + 1);
             hops.get(..end).unwrap_or(hops).to_vec()
         }
@@ -104,6 +104,11 @@ impl Queue {
     /// Puts the target of a redirection in front, asked before or not.
     pub(crate) fn push_front(&mut self, group: usize, hop: Hop) {
         self.seen.push(HopKey::of(&hop));
+        self.waiting.push_front((group, hop));
+    }
+
+    /// Puts back what was taken last.
+    pub(crate) fn put_back(&mut self, group: usize, hop: Hop) {
         self.waiting.push_front((group, hop));
     }
 
@@ -170,16 +175,16 @@ mod tests {
     #[test]
     fn a_walk_without_a_start_hop_begins_at_the_primary() {
         let hops = [hop(1), hop(2), hop(3)];
-        assert_eq!(lasts(&arrange(&hops, Walk::FromStart, None, None)), ["1", "2", "3"]);
-        assert_eq!(lasts(&arrange(&hops, Walk::FromTop, Some(&hop(2)), None)), ["1", "2", "3"]);
+        assert_eq!(lasts(&arrange(&hops, Course::FromStart, None, None)), ["1", "2", "3"]);
+        assert_eq!(lasts(&arrange(&hops, Course::FromTop, Some(&hop(2)), None)), ["1", "2", "3"]);
     }
 
     #[test]
     fn after_the_start_hop_the_others_follow_from_the_top() {
         let hops = [hop(1), hop(2), hop(3)];
-        let arranged = arrange(&hops, Walk::FromStart, Some(&hop(3)), None);
+        let arranged = arrange(&hops, Course::FromStart, Some(&hop(3)), None);
         assert_eq!(lasts(&arranged), ["3", "1", "2"]);
-        let unlisted = arrange(&hops, Walk::FromStart, Some(&hop(9)), None);
+        let unlisted = arrange(&hops, Course::FromStart, Some(&hop(9)), None);
         assert_eq!(lasts(&unlisted), ["1", "2", "3"]);
     }
 
@@ -187,7 +192,7 @@ mod tests {
     #[test]
     fn a_failback_ends_at_the_current_next_hop() {
         let hops = [hop(1), hop(2), hop(3)];
-        let arranged = arrange(&hops, Walk::UpToCurrent, None, Some(&hop(2)));
+        let arranged = arrange(&hops, Course::UpToCurrent, None, Some(&hop(2)));
         assert_eq!(lasts(&arranged), ["1", "2"]);
     }
 

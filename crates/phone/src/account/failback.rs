@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use params::FailbackMode;
 
-use super::candidates::Walk;
+use super::candidates::Course;
 use super::group::{Clock, Group};
 use crate::context::Context;
 use crate::event::{EventKind, Why};
@@ -14,13 +14,13 @@ const AFTER_IDLE: Duration = Duration::from_secs(1);
 
 /// How a REGISTER refresh walks over its group: in mode 2 the refresh is the failback (A11), if the
 /// phone is idle.
-pub(crate) fn refresh_walk(group: &Group, ctx: &Context<'_>) -> Walk {
+pub(crate) fn refresh_walk(group: &Group, ctx: &Context<'_>) -> Course {
     match group.rules.failback_mode {
-        FailbackMode::Registration if ctx.is_idle() => Walk::FromTop,
+        FailbackMode::Registration if ctx.is_idle() => Course::FromTop,
         FailbackMode::NewRequests
         | FailbackMode::DnsTtl
         | FailbackMode::Registration
-        | FailbackMode::Duration => Walk::FromStart,
+        | FailbackMode::Duration => Course::FromStart,
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use params::{FallbackAt, Policy};
 
-use super::candidates::{LastBudget, Leg, Walk};
+use super::candidates::{Course, LastBudget, Leg};
 use super::rules::Mode;
 use crate::event::Why;
 
@@ -55,36 +55,36 @@ pub(crate) struct Standing {
 pub(crate) fn legs(
     standing: Standing,
     purpose: Purpose,
-    walk: Walk,
+    course: Course,
     policy: &Policy,
 ) -> (Vec<Leg>, LastBudget) {
     let Standing { mode, on, live } = standing;
-    let leg = |group, walk| Leg { group, walk };
-    let everywhere = || vec![leg(FIRST, Walk::FromTop), leg(SECOND, Walk::FromTop)];
+    let leg = |group, course| Leg { group, course };
+    let everywhere = || vec![leg(FIRST, Course::FromTop), leg(SECOND, Course::FromTop)];
     match (mode, purpose) {
-        (_, Purpose::Failback(_)) => (vec![leg(on, Walk::UpToCurrent)], LastBudget::Retries),
-        (_, Purpose::Probe) => (vec![leg(FIRST, Walk::FromTop)], LastBudget::Retries),
-        (_, Purpose::ToSecond(_)) => (vec![leg(SECOND, Walk::FromTop)], LastBudget::Full),
+        (_, Purpose::Failback(_)) => (vec![leg(on, Course::UpToCurrent)], LastBudget::Retries),
+        (_, Purpose::Probe) => (vec![leg(FIRST, Course::FromTop)], LastBudget::Retries),
+        (_, Purpose::ToSecond(_)) => (vec![leg(SECOND, Course::FromTop)], LastBudget::Full),
         (_, Purpose::Everywhere(_)) => (everywhere(), LastBudget::Full),
         // A31: with no live lease server 1 comes first, from the top.
         (Mode::Successive, Purpose::Register(_)) if !live => (everywhere(), LastBudget::Full),
         (Mode::Successive, Purpose::Register(_)) if on == SECOND => {
-            (vec![leg(SECOND, walk)], LastBudget::Retries)
+            (vec![leg(SECOND, course)], LastBudget::Retries)
         }
         (Mode::Successive, Purpose::Register(_)) => match policy.fallback_at {
             // A14, A28: server 2 only when the lease has run out; nobody gets the full timer.
-            FallbackAt::LeaseEnd => (vec![leg(FIRST, walk)], LastBudget::Retries),
+            FallbackAt::LeaseEnd => (vec![leg(FIRST, course)], LastBudget::Retries),
             FallbackAt::Now => {
-                (vec![leg(FIRST, walk), leg(SECOND, Walk::FromTop)], LastBudget::Full)
+                (vec![leg(FIRST, course), leg(SECOND, Course::FromTop)], LastBudget::Full)
             }
         },
         // A18: on proxy 1 both proxies, on proxy 2 itself first.
         (Mode::Proxies, Purpose::Register(_)) if on == FIRST => {
-            (vec![leg(FIRST, walk), leg(SECOND, Walk::FromTop)], LastBudget::Full)
+            (vec![leg(FIRST, course), leg(SECOND, Course::FromTop)], LastBudget::Full)
         }
-        (Mode::Proxies, Purpose::Register(_)) => (vec![leg(SECOND, walk)], LastBudget::Retries),
+        (Mode::Proxies, Purpose::Register(_)) => (vec![leg(SECOND, course)], LastBudget::Retries),
         (Mode::Single | Mode::Concurrent, Purpose::Register(_)) => {
-            (vec![leg(on, walk)], LastBudget::Full)
+            (vec![leg(on, course)], LastBudget::Full)
         }
     }
 }

@@ -22,6 +22,7 @@ mod removal;
 mod rules;
 mod upkeep;
 mod view;
+mod walk;
 mod watch;
 
 use std::net::IpAddr;
@@ -183,6 +184,13 @@ impl Account {
     ) {
         for upkeep in &mut self.upkeeps {
             upkeep.on_located(&mut self.core, ctx, id, progress);
+        }
+    }
+
+    /// A route that was asked for is known, or there is none.
+    pub(crate) fn on_route(&mut self, ctx: &mut Context<'_>) {
+        for upkeep in &mut self.upkeeps {
+            upkeep.on_route(&mut self.core, ctx);
         }
     }
 

@@ -52,6 +52,9 @@ fn numbered<'a>(addresses: impl Iterator<Item = &'a str>) -> Vec<u8> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rules {
     pub(crate) retry_counts: u8,
+    pub(crate) invite_retry_counts: u8,
+    pub(crate) register_on_enable: bool,
+    pub(crate) only_signal_with_registered: bool,
     pub(crate) failback_mode: FailbackMode,
     pub(crate) failback_timeout_s: u32,
 }
@@ -62,11 +65,17 @@ impl Rules {
         let [proxy1, proxy2] = &policy.proxies.proxies;
         let from_server = |server: &ServerPolicy| Self {
             retry_counts: server.retry_counts,
+            invite_retry_counts: server.invite_retry_counts,
+            register_on_enable: server.register_on_enable,
+            only_signal_with_registered: server.only_signal_with_registered,
             failback_mode: server.failback_mode,
             failback_timeout_s: server.failback_timeout_s,
         };
         let from_proxy = |proxy: &params::ProxyPolicy| Self {
             retry_counts: proxy.retry_counts,
+            invite_retry_counts: proxy.invite_retry_counts,
+            register_on_enable: proxy.register_on_enable,
+            only_signal_with_registered: proxy.only_signal_with_registered,
             failback_mode: proxy.failback_mode,
             failback_timeout_s: proxy.failback_timeout_s,
         };

@@ -12,14 +12,15 @@ use std::time::Duration;
 use locate::LocationId;
 use net::{Cause, Conn, Instant};
 
-use super::candidates::Walk;
+use super::candidates::Course;
 use super::core::Core;
 use super::failback;
 use super::fallback::{self, FIRST, Purpose, SECOND, Standing};
 use super::group::Clock;
-use super::pass::{Pass, Step};
+use super::pass::Pass;
 use super::registration::Lease;
 use super::rules::Mode;
+use super::walk::Step;
 use super::watch::Watch;
 use crate::context::{Context, name_of};
 use crate::event::{EventKind, HopName, Why};
@@ -111,13 +112,11 @@ impl Upkeep {
     fn step(&mut self, core: &mut Core, ctx: &mut Context<'_>) -> bool {
         match &mut self.state {
             State::Passing(pass) => {
-                let Some((_, attempt)) = pass.trying.as_mut() else { return false };
-                if attempt.next_timeout().0 > ctx.now {
+                if pass.walk.next_timeout().is_none_or(|(at, _)| at > ctx.now) {
                     return false;
                 }
-                let progress = attempt.on_time(ctx);
-                pass.progress(ctx, core, progress);
-                self.advance(core, ctx);
+                let step = pass.walk.on_time(ctx, core);
+                self.go_on(core, ctx, step);
                 true
             }
             State::Waiting { at, purpose } if *at <= ctx.now => {
@@ -163,12 +162,12 @@ impl Upkeep {
         self.abandon(ctx);
         let live = core.registration(self.on).is_live(ctx.now);
         let standing = Standing { mode: core.mode, on: self.on, live };
-        let walk = match (purpose, core.groups.get(self.on)) {
+        let course = match (purpose, core.groups.get(self.on)) {
             (Purpose::Register(Why::Renewal), Some(group)) => failback::refresh_walk(group, ctx),
-            (Purpose::Register(Why::Command), Some(_)) => Walk::FromTop,
-            (_, Some(_) | None) => Walk::FromStart,
+            (Purpose::Register(Why::Command), Some(_)) => Course::FromTop,
+            (_, Some(_) | None) => Course::FromStart,
         };
-        let legs = fallback::legs(standing, purpose, walk, &core.policy);
+        let legs = fallback::legs(standing, purpose, course, &core.policy);
         let pass = Pass::begin(ctx, core, purpose, self.on, legs);
         self.state = State::Passing(Box::new(pass));
         self.advance(core, ctx);
@@ -195,16 +194,21 @@ impl Upkeep {
         }
     }
 
-    /// Lets the pass go on and draws the consequences of its end.
+    /// Lets the pass go on to its next candidate.
     pub(super) fn advance(&mut self, core: &mut Core, ctx: &mut Context<'_>) {
         let State::Passing(pass) = &mut self.state else { return };
-        match pass.advance(ctx, core) {
-            Step::Waiting => {}
-            Step::Exhausted => {
-                if let State::Passing(pass) = std::mem::replace(&mut self.state, State::Idle) {
-                    self.exhausted(core, ctx, &pass);
-                }
-            }
+        let step = pass.walk.advance(ctx, core);
+        self.go_on(core, ctx, step);
+    }
+
+    /// Does what the walk of the pass wants and draws the consequences of its end.
+    pub(super) fn go_on(&mut self, core: &mut Core, ctx: &mut Context<'_>, step: Step) {
+        let State::Passing(pass) = &mut self.state else { return };
+        if !pass.is_over(ctx, core, step) {
+            return;
+        }
+        if let State::Passing(pass) = std::mem::replace(&mut self.state, State::Idle) {
+            self.exhausted(core, ctx, &pass);
         }
     }
 
@@ -237,7 +241,7 @@ impl Upkeep {
 
     // Server 2 fails as well: not registered; `fallback.timeout` does not run.
     fn second_failed(&mut self, core: &mut Core, ctx: &mut Context<'_>, pass: &Pass) {
-        let why = pass.last_failure.map_or(Why::Dns, |(_, _, why)| why);
+        let why = pass.walk.last_failure.map_or(Why::Dns, |(_, _, why)| why);
         if core.mode == Mode::Successive {
             self.drop_lease(core, ctx, SECOND, why);
             self.probe_at = None;
@@ -248,12 +252,12 @@ impl Upkeep {
 
     // A15: the lease stays, unconfirmed; tried again from start to start, without back-off.
     fn retry_in_doubt(&mut self, core: &mut Core, ctx: &mut Context<'_>, pass: &Pass) {
-        let since = pass.fell.as_ref().map_or(pass.started, |fall| fall.since);
+        let since = pass.walk.fell.as_ref().map_or(pass.walk.started, |fall| fall.since);
         self.doubt(core, ctx, since);
-        self.last_failure = pass.last_failure.map(|(_, _, why)| why);
+        self.last_failure = pass.walk.last_failure.map(|(_, _, why)| why);
         let interval = Duration::from_secs(core.policy.reg_fail_retry_interval_s.into());
         let wait = ctx.jittered(interval).max(Duration::from_secs(1));
-        let at = (pass.started + wait).max(ctx.now);
+        let at = (pass.walk.started + wait).max(ctx.now);
         self.state = State::Waiting { at, purpose: Purpose::Register(Why::Doubt) };
     }
 
@@ -265,7 +269,8 @@ impl Upkeep {
         at_least: Duration,
     ) {
         let Some(group) = core.groups.get(self.on) else { return };
-        let (place, next_hop, why) = pass.last_failure.unwrap_or((group.place, None, Why::Dns));
+        let (place, next_hop, why) =
+            pass.walk.last_failure.unwrap_or((group.place, None, Why::Dns));
         let elsewhere = core.registrations().iter().any(|other| other.is_sound(ctx.now));
         let draw = ctx.shared.rng.unit();
         let wait = fallback::retry_wait(&core.policy, self.failures, elsewhere, draw).max(at_least);
@@ -313,7 +318,7 @@ impl Upkeep {
         let to_second = core.mode == Mode::Successive && self.on == FIRST;
         match &mut self.state {
             // A pass in progress ends its current next hop first (A14); else it goes on.
-            State::Passing(pass) if to_second => pass.stop_after_this(),
+            State::Passing(pass) if to_second => pass.walk.stop_after_this(),
             State::Passing(_) => {}
             State::Idle | State::Waiting { .. } if to_second => {
                 self.start(core, ctx, Purpose::ToSecond(Why::LeaseEnd));
@@ -337,11 +342,8 @@ impl Upkeep {
             return taken;
         }
         let State::Passing(pass) = &mut self.state else { return Taken::No };
-        if pass.trying.as_ref().is_none_or(|(_, attempt)| attempt.number() != number) {
-            return Taken::No;
-        }
-        pass.hop_failed(ctx, why);
-        self.advance(core, ctx);
+        let Some(step) = pass.walk.on_unreachable(ctx, core, number, why) else { return Taken::No };
+        self.go_on(core, ctx, step);
         Taken::Yes
     }
 
@@ -350,11 +352,8 @@ impl Upkeep {
         let Some(local) = ctx.shared.conns.local(conn) else { return };
         self.probe_connection(core, ctx, conn, None);
         let State::Passing(pass) = &mut self.state else { return };
-        if let Some((_, attempt)) = pass.trying.as_mut() {
-            let progress = attempt.on_connected(conn, local);
-            pass.progress(ctx, core, progress);
-        }
-        self.advance(core, ctx);
+        let step = pass.walk.on_connection(ctx, core, conn, Ok(local));
+        self.go_on(core, ctx, step);
     }
 
     /// A connection is gone.
@@ -367,11 +366,8 @@ impl Upkeep {
     ) {
         self.probe_connection(core, ctx, conn, Some(cause));
         if let State::Passing(pass) = &mut self.state {
-            if let Some((_, attempt)) = pass.trying.as_mut() {
-                let progress = attempt.on_closed(ctx, conn, cause);
-                pass.progress(ctx, core, progress);
-            }
-            self.advance(core, ctx);
+            let step = pass.walk.on_connection(ctx, core, conn, Err(cause));
+            self.go_on(core, ctx, step);
         }
         let lease = core.registration_mut(self.on).lease.as_mut();
         let Some(lease) = lease.filter(|lease| lease.conn == Some(conn)) else { return };
@@ -395,9 +391,14 @@ impl Upkeep {
         progress: &locate::Progress,
     ) {
         let State::Passing(pass) = &mut self.state else { return };
-        if pass.on_located(ctx, core, id, progress) {
+        if pass.walk.on_located(ctx, core, id, progress) {
             self.advance(core, ctx);
         }
+    }
+
+    /// A route that the pass waited for is known, or there is none.
+    pub(crate) fn on_route(&mut self, core: &mut Core, ctx: &mut Context<'_>) {
+        self.advance(core, ctx);
     }
 
     /// The next hops of a location have changed: one that is listed no longer is left when the phone
@@ -416,7 +417,7 @@ impl Upkeep {
     pub(crate) fn abandon(&mut self, ctx: &mut Context<'_>) {
         self.watch.end(ctx);
         if let State::Passing(mut pass) = std::mem::replace(&mut self.state, State::Idle)
-            && let Some((_, attempt)) = pass.trying.take()
+            && let Some((_, attempt)) = pass.walk.trying.take()
         {
             attempt.fail(ctx, Why::Abandoned);
         }
@@ -431,7 +432,7 @@ impl Upkeep {
         let lease = core.registration(self.on).lease.as_ref();
         let lease_end = lease.map(|lease| (lease.until, "lease ends"));
         let own = match &self.state {
-            State::Passing(pass) => pass.next_timeout(),
+            State::Passing(pass) => pass.walk.next_timeout(),
             State::Waiting { at, .. } => Some((*at, "registration retry")),
             State::Idle => {
                 let clock = core.groups.get(self.on).and_then(|group| group.clock);

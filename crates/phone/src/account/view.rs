@@ -124,7 +124,7 @@ fn upkeep_acts(
     let lease = core.registration(upkeep.on).lease.as_ref();
     match &upkeep.state {
         State::Passing(pass) => {
-            if let Some((_, attempt)) = &pass.trying {
+            if let Some((_, attempt)) = &pass.walk.trying {
                 let to = Some(name_of(attempt.hop()));
                 acts.push(act(attempt.deadline(), "give up", to, "no answer yet"));
             }

@@ -12,4 +12,5 @@ mod bound;
 mod failover;
 mod fallback;
 mod requests;
+mod sockets;
 mod support;

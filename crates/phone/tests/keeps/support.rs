@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use net::{Conn, Input, Instant, Node, Output, Reason, Socket, Transport};
-use params::{Device, Interner, Layer, Layers, PhoneSettings, Source};
+use params::{Device, Interner, Layer, Layers, Mac, PhoneSettings, Source};
 use phone::{Command, Endpoint, EndpointConfig, Event, EventKind};
 use sim::{Addresses, Handle, World};
 use sip::{Frame, Framer, Message, Request, Writer};
@@ -200,6 +200,14 @@ impl Bench {
     }
 
     pub fn seeded(seed: u64, lines: &str, does: &[Does]) -> Self {
+        let own = SocketAddr::from(([192, 0, 2, 100], 5060));
+        let mut bench = Self::without_phone(seed, own, does);
+        bench.apply(lines);
+        bench
+    }
+
+    /// A bench whose endpoint believes that its socket is bound to `bound`.
+    pub fn without_phone(seed: u64, bound: SocketAddr, does: &[Does]) -> Self {
         let mut world = World::new(seed);
         let servers = (1..)
             .zip(does)
@@ -214,8 +222,8 @@ impl Bench {
         let endpoint = Endpoint::new(EndpointConfig {
             seed,
             secret: [7; 16],
-            sockets: vec![(Socket(0), own)],
-            listen: vec![(Transport::Tcp, own)],
+            sockets: vec![(Socket(0), bound)],
+            listen: vec![(Transport::Tcp, bound)],
             advertise: None,
             resolver: locate::ResolverConfig {
                 name_servers: Vec::new(),
@@ -226,14 +234,21 @@ impl Bench {
             },
         });
         let phone = world.add("phone", endpoint, Addresses::server(own));
-        let mut bench = Self { world, phone, servers };
-        bench.apply(lines);
-        bench
+        Self { world, phone, servers }
     }
 
     pub fn apply(&mut self, lines: &str) {
         let settings = Box::new(settings(lines));
         self.world.command(self.phone, Command::Apply(settings));
+    }
+
+    /// Adds `count` phones with the same settings and addresses of their own.
+    pub fn add_phones(&mut self, count: u8, lines: &str) {
+        for last in 0..count {
+            let mac = Mac::new([0, 0x15, 0x65, 1, 0, last]);
+            let settings = Box::new(PhoneSettings { mac, ..settings(lines) });
+            self.world.command(self.phone, Command::Apply(settings));
+        }
     }
 
     pub fn run_to(&mut self, seconds: f64) {
