@@ -18,6 +18,8 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Shows how a phone stays registered while servers die, with servers of its own.
+    Demo(DemoArgs),
     /// Runs the phone that configuration files describe.
     Run(RunArgs),
     /// Shows what the running phone does: accounts, servers, next hops, what happens next.

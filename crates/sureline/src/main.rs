@@ -2,6 +2,7 @@
 
 mod attached;
 mod cli;
+mod demo;
 mod lab;
 mod name_servers;
 mod out;
@@ -18,6 +19,7 @@ use cli::{Cli, Command};
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match &cli.command {
+        Command::Demo(args) => demo::demo(args),
         Command::Lab(args) => lab::lab(args),
         Command::Run(args) => run::run(args),
         Command::Status(args) => attached::status(args),

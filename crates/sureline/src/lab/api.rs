@@ -1,6 +1,5 @@
 //! The API of the lab: faults on command, and what the servers received.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -11,26 +10,20 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
-use lab::{BindingRow, Fault, RequestRow};
+use lab::{BindingRow, Fault};
 use net::Instant;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use web::{Access, answer_error, answer_json};
 
 use super::faults::{Active, Faults, Order};
+use super::requests::{Received, Sequence, received};
 
 /// What the routes share.
 #[derive(Clone)]
 pub(crate) struct Api {
     faults: Faults,
-    numbers: Arc<Mutex<Numbers>>,
-}
-
-/// Requests of all servers in one sequence: a row keeps the number that it was first given.
-#[derive(Default)]
-struct Numbers {
-    last: u64,
-    by_row: BTreeMap<(&'static str, u64), u64>,
+    sequence: Arc<Mutex<Sequence>>,
 }
 
 /// The API over `faults`, for anybody on this machine.
@@ -41,7 +34,7 @@ pub(crate) fn router(faults: Faults) -> Router {
         .route("/api/requests", get(requests))
         .route("/api/bindings", get(bindings))
         .route("/api/queries", get(queries))
-        .with_state(Api { faults, numbers: Arc::default() });
+        .with_state(Api { faults, sequence: Arc::default() });
     web::guarded(router, Access::open())
 }
 
@@ -157,38 +150,18 @@ struct RequestFilter {
 }
 
 async fn requests(State(api): Shared, Query(filter): Query<RequestFilter>) -> Response {
-    let mut rows: Vec<(&'static str, RequestRow)> = Vec::new();
-    for (role, running) in &api.faults.servers().registrars {
-        let found = running.handle.inspect(|registrar, _| registrar.requests().cloned().collect());
-        let found: Vec<RequestRow> = found.await.unwrap_or_default();
-        rows.extend(found.into_iter().map(|row| (role.as_str(), row)));
-    }
-    rows.sort_by_key(|(_, row)| row.at);
-    let mut numbers = api.numbers.lock().unwrap_or_else(PoisonError::into_inner);
-    let rows: Vec<_> =
-        rows.iter().map(|(name, row)| (numbers.of(name, row.seq), name, row)).collect();
-    drop(numbers);
-    let wanted = |(seq, name, row): &&(u64, &&'static str, &RequestRow)| {
-        filter.since.is_none_or(|since| *seq > since)
-            && filter.server.as_ref().is_none_or(|server| server == **name)
+    let rows = received(api.faults.servers()).await;
+    let rows = api.sequence.lock().unwrap_or_else(PoisonError::into_inner).number(rows);
+    let wanted = |it: &&Received| {
+        filter.since.is_none_or(|since| it.seq > since)
+            && filter.server.as_ref().is_none_or(|server| server == it.role.as_str())
             && filter
                 .method
                 .as_ref()
-                .is_none_or(|it| it.eq_ignore_ascii_case(&row.method.to_string()))
+                .is_none_or(|method| method.eq_ignore_ascii_case(it.row.method.as_str()))
     };
-    let mut rows: Vec<_> = rows.iter().filter(wanted).collect();
-    rows.sort_by_key(|(seq, ..)| *seq);
-    let rows: Vec<_> = rows.iter().map(|(seq, name, row)| request_row(*seq, name, row)).collect();
+    let rows: Vec<_> = rows.iter().filter(wanted).map(request_row).collect();
     answer_json(StatusCode::OK, &rows)
-}
-
-impl Numbers {
-    fn of(&mut self, server: &'static str, row: u64) -> u64 {
-        *self.by_row.entry((server, row)).or_insert_with(|| {
-            self.last += 1;
-            self.last
-        })
-    }
 }
 
 /// One datagram or message, muted ones too.
@@ -208,11 +181,12 @@ struct Requested<'a> {
     answered: Option<u16>,
 }
 
-fn request_row<'a>(seq: u64, server: &'a str, row: &'a RequestRow) -> Requested<'a> {
+fn request_row(it: &Received) -> Requested<'_> {
+    let Received { seq, role, row } = it;
     Requested {
-        seq,
+        seq: *seq,
         t: seconds(row.at),
-        server,
+        server: role.as_str(),
         from: row.from,
         transport: row.transport.as_str(),
         method: row.method.to_string(),

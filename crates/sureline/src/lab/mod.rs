@@ -2,6 +2,7 @@
 
 mod api;
 pub(crate) mod faults;
+pub(crate) mod requests;
 pub(crate) mod servers;
 
 use std::fs;

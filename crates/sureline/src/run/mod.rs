@@ -1,12 +1,12 @@
 //! `sureline run`: a phone on real sockets.
 
 mod capture;
-mod config;
-mod engine;
+pub(crate) mod config;
+pub(crate) mod engine;
 mod journal;
 mod local;
 pub(crate) mod log;
-mod sources;
+pub(crate) mod sources;
 mod writer;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

@@ -1,0 +1,223 @@
+//! `sureline demo`: the guide's registration scenes, played on real sockets with servers of our own.
+//! What is claimed is computed from what the servers received, never from what the phone says.
+
+mod failover;
+mod fallback;
+mod scene;
+mod story;
+
+use std::fs;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use host::Clock;
+use host::files::make_private_folder;
+use lab::{LabOptions, TlsChoice};
+use params::{Device, Mac, PhoneSettings};
+use serde::Serialize;
+
+use crate::attached::block_on;
+use crate::cli::DemoArgs;
+use crate::lab::faults::Faults;
+use crate::lab::servers::{Servers, places};
+use crate::out::{Failure, Outcome, say};
+use crate::run::config::Config;
+use crate::run::engine::{Engine, EngineConfig, resolver};
+use crate::run::sources::{Role, SourceFile};
+use crate::state::random;
+use scene::{Claim, Scene, Stopped};
+use story::{Story, Stream};
+
+/// How much faster `--fast` lets time go by.
+const FAST: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
+/// Where the servers of the demo are.
+const BLOCK: [u8; 3] = [127, 0, 1];
+
+/// The outcome as `--json` prints it.
+#[derive(Serialize)]
+struct Outcomes<'a> {
+    scenes: Vec<SceneOutcome<'a>>,
+    ok: bool,
+}
+
+#[derive(Serialize)]
+struct SceneOutcome<'a> {
+    scene: &'static str,
+    ok: bool,
+    claims: &'a [Claim],
+}
+
+/// A scene that was played.
+struct Played {
+    name: &'static str,
+    title: &'static str,
+    claims: Vec<Claim>,
+    took_s: f64,
+}
+
+/// `sureline demo`.
+pub(crate) fn demo(args: &DemoArgs) -> Outcome {
+    let stream = if args.json { Stream::Err } else { Stream::Out };
+    let mut story = Story::new(stream);
+    block_on(play_all(args, &mut story))
+}
+
+async fn play_all(args: &DemoArgs, story: &mut Story) -> Outcome {
+    let clock = if args.fast { Clock::start_at_speed(FAST) } else { Clock::start() };
+    let options =
+        LabOptions { places: places(BLOCK, 0, TlsChoice::Without)?, ..LabOptions::default() };
+    let servers = Arc::new(Servers::start(&options, &clock)?);
+    let faults = Faults::new(Arc::clone(&servers));
+    introduce(story, &options, args)?;
+    let folder = Folder::new()?;
+
+    let mut played = Vec::new();
+    let phone = phone_of(&servers, &folder, ("001565000001", failover::PHONE.to_owned()))?;
+    story.heading(
+        "REGISTER failover",
+        "One server by its domain name, lab.test: DNS leads to a primary and a secondary. Three \
+         retries, failback_mode 0 (newRequests).",
+    )?;
+    story.blank()?;
+    let mut scene = Scene::begin(&faults, story, phone).await?;
+    let outcome = failover::play(&mut scene).await;
+    played.push(finish(scene, outcome, ("register-failover", "REGISTER failover")).await?);
+    faults.end_all().await;
+
+    let phone = fallback::phone(&options.places);
+    let phone = phone_of(&servers, &folder, ("001565000002", phone))?;
+    story.heading(
+        "REGISTER fallback",
+        "Two servers by their addresses: a working and a fallback server, one registration at a time \
+         (fallback.redundancy_type 1, successive).",
+    )?;
+    story.blank()?;
+    let mut scene = Scene::begin(&faults, story, phone).await?;
+    let outcome = fallback::play(&mut scene).await;
+    played.push(finish(scene, outcome, ("register-fallback", "REGISTER fallback")).await?);
+    faults.end_all().await;
+
+    conclude(args, story, &played)?;
+    drop(faults);
+    if let Ok(servers) = Arc::try_unwrap(servers) {
+        servers.stop().await;
+    }
+    let all = played.iter().all(Played::came_true);
+    if all { Ok(()) } else { Err(Failure::Said) }
+}
+
+fn introduce(story: &mut Story, options: &LabOptions, args: &DemoArgs) -> Outcome {
+    let places = &options.places;
+    let at = |role| places.of(role).sip;
+    story.blank()?;
+    story.paragraph(&format!(
+        "A phone keeps its registration while its servers die. Everything runs on this machine: a name \
+         server at {}, a primary at {}, a secondary at {}, a fallback server at {}.",
+        places.dns,
+        at(lab::Role::Primary),
+        at(lab::Role::Secondary),
+        at(lab::Role::Fallback),
+    ))?;
+    story.paragraph(
+        "Each line is a datagram as a server received it; each tick is computed from those.",
+    )?;
+    if args.fast {
+        story.paragraph(&format!("Time runs {FAST} times as fast; all times are the phone's."))?;
+    }
+    Ok(())
+}
+
+async fn finish(
+    scene: Scene<'_>,
+    outcome: Result<(), Stopped>,
+    (name, title): (&'static str, &'static str),
+) -> Result<Played, Failure> {
+    let broken = match outcome {
+        Ok(()) | Err(Stopped::Missed) => None,
+        Err(Stopped::Broken(failure)) => Some(failure),
+    };
+    let (claims, took_s) = scene.end().await?;
+    match broken {
+        None => Ok(Played { name, title, claims, took_s }),
+        Some(failure) => Err(failure),
+    }
+}
+
+impl Played {
+    fn came_true(&self) -> bool {
+        !self.claims.is_empty() && self.claims.iter().all(|claim| claim.ok)
+    }
+}
+
+fn conclude(args: &DemoArgs, story: &mut Story, played: &[Played]) -> Outcome {
+    let rows: Vec<_> =
+        played.iter().map(|it| (it.title.to_owned(), it.claims.as_slice(), it.took_s)).collect();
+    story.summary(&rows)?;
+    let claims: usize = played.iter().map(|it| it.claims.len()).sum();
+    story.blank()?;
+    if played.iter().all(Played::came_true) {
+        story.paragraph(&format!(
+            "All {claims} claims came true. The guide's two INVITE scenes need calls, which this \
+             version does not make yet."
+        ))?;
+        story.paragraph(
+            "Next: `sureline lab` runs these servers for a phone of your own, and says how.",
+        )?;
+    } else {
+        story.paragraph("Not all claims came true: see the lines marked above.")?;
+    }
+    if !args.json {
+        return Ok(());
+    }
+    let scenes = played.iter().map(|it| SceneOutcome {
+        scene: it.name,
+        ok: it.came_true(),
+        claims: &it.claims,
+    });
+    let outcomes = Outcomes { scenes: scenes.collect(), ok: played.iter().all(Played::came_true) };
+    say(&serde_json::to_string(&outcomes).map_err(Failure::failed)?)
+}
+
+/// The engine of a phone of the demo, and what it is to be told.
+fn phone_of(
+    servers: &Servers,
+    folder: &Folder,
+    (mac, text): (&str, String),
+) -> Result<(Engine, PhoneSettings), Failure> {
+    let mac: Mac = mac.parse().map_err(Failure::failed)?;
+    let path = folder.0.join(format!("{mac}.cfg"));
+    fs::write(&path, text).map_err(Failure::failed)?;
+    let files = vec![SourceFile { path, role: Role::Mac }];
+    let device = Device { mac, ..Device::default() };
+    let config = Config::load(device, files, &[], folder.0.join(format!("{mac}-local.cfg")))?;
+    let settings = config.settings();
+    let engine = Engine::start(EngineConfig {
+        sip: vec![([127, 0, 0, 1], 0).into()],
+        advertise: None,
+        resolver: resolver(vec![servers.places.dns], &settings.common.dns),
+        secret: random()?,
+        tls: host::TlsSettings::default(),
+        capture: None,
+        clock: servers.clock.clone(),
+    })?;
+    Ok((engine, settings))
+}
+
+/// A folder that is gone when the demo is.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Result<Self, Failure> {
+        let path = std::env::temp_dir().join(format!("sureline-demo-{}", std::process::id()));
+        make_private_folder(&path).map_err(Failure::failed)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What stays behind is a phone file in the folder for temporary files.
+        drop(fs::remove_dir_all(&self.0));
+    }
+}
