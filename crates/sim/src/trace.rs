@@ -24,13 +24,15 @@ pub struct Row {
 }
 
 impl Row {
-    /// The first line of the bytes, as far as it is printable; empty for what carries no bytes.
+    /// The first line of the bytes, or how many they are where that is no text.
     #[must_use]
     pub fn first_line(&self) -> String {
         let line = self.bytes.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or(&[]);
-        let printable =
-            |byte: u8| if (0x20..0x7f).contains(&byte) { char::from(byte) } else { '.' };
-        line.iter().map(|byte| printable(*byte)).collect()
+        let is_text = line.iter().all(|byte| (0x20..0x7f).contains(byte));
+        match std::str::from_utf8(line) {
+            Ok(text) if is_text && !text.is_empty() => text.to_owned(),
+            Ok(_) | Err(_) => format!("{} bytes", self.bytes.len()),
+        }
     }
 
     /// When it arrived, if it did.
