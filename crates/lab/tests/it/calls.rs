@@ -177,6 +177,16 @@ fn a_call_that_rings_too_long_is_cancelled() {
 }
 
 #[test]
+fn a_call_that_is_said_to_ring_goes_on_ringing() {
+    let mut bench = Bench::new(open_config());
+    let invite = ringing(&mut bench);
+    assert!(bench.listen(CALLEE, 170_000).is_empty());
+    bench.send(CALLEE, answer(&invite, 180, "callee", "<sip:1002@10.0.0.12:5060>"));
+    assert!(bench.listen(CALLEE, 178_000).is_empty());
+    assert!(!bench.listen(CALLEE, 3_000).is_empty(), "the CANCEL");
+}
+
+#[test]
 fn a_silent_callee_is_asked_seven_times_and_given_up_with_408() {
     let mut bench = Bench::new(open_config());
     bench.bind(CALLEE, "1002");
