@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use net::{Instant, Rng};
-use sip::digest::{Algorithm, Authorization, Challenge, Qop};
+use sip::digest::{Algorithm, Asker, Authorization, Challenge, Qop};
 use sip::{Method, Request};
 
 /// Whether a server wants to know who sends a request.
@@ -190,8 +190,6 @@ impl Authenticator {
         format!("{number:x}.{secret:016x}")
     }
 }
-
-pub(crate) use sip::digest::Asker;
 
 fn read_nonce(nonce: &str) -> Option<(u64, u64)> {
     let (number, secret) = nonce.split_once('.')?;

@@ -1,11 +1,12 @@
-use net::Instant;
+use std::time::Duration;
+
+use net::{Instant, Output, Transport};
 use sip::digest::Asker;
 use sip::{NameAddr, Request, Uri};
 
 use super::{Arrival, Event, Pending, Registrar};
 use crate::location::{Binding, Home, Locations};
 use crate::reply::Reply;
-use net::{Output, Transport};
 
 /// How many contacts an address-of-record may have.
 const CONTACTS_MAX: usize = 32;
@@ -173,7 +174,7 @@ impl Registrar {
             params: wish.params,
             call_id: request.call_id().into(),
             cseq: request.cseq(),
-            ends: now + std::time::Duration::from_secs(wish.expires_s.into()),
+            ends: now + Duration::from_secs(wish.expires_s.into()),
             home: self.home(&pending.arrival),
             transport: pending.arrival.transport,
             source: pending.arrival.from,
