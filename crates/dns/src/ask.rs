@@ -233,7 +233,7 @@ impl Ask {
         cx.counters.sent += 1;
         cx.out.push_back(Output::OpenAsk { socket, to });
         cx.out.push_back(Output::Datagram { socket, to, bytes: query.bytes.clone() });
-        self.exchange = Exchange::Datagrams { socket, query, due: now + cx.config.query_timeout };
+        self.exchange = Exchange::Datagrams { socket, query, due: now + cx.config.patience() };
         Outcome::Open
     }
 
@@ -241,7 +241,7 @@ impl Ask {
         let Some(&addr) = self.servers.front() else { return self.give_up() };
         let query = self.query(cx);
         let conn = cx.numbers.conn();
-        let due = now + cx.config.query_timeout;
+        let due = now + cx.config.patience();
         let to = Peer { transport: Transport::Tcp, addr, name: Name::from(""), owner: 0 };
         cx.counters.sent += 1;
         cx.out.push_back(Output::Connect { conn, to, deadline: due });
@@ -282,7 +282,7 @@ impl Ask {
         {
             // The same id from the same socket: an answer that was only late still counts.
             self.retries += 1;
-            *due = now + cx.config.query_timeout;
+            *due = now + cx.config.patience();
             cx.counters.sent += 1;
             cx.out.push_back(Output::Datagram { socket: *socket, to, bytes: query.bytes.clone() });
             return Outcome::Open;
@@ -349,7 +349,7 @@ impl Ask {
                 framed.put_u16(u16::try_from(query.bytes.len()).unwrap_or(0));
                 framed.put_slice(&query.bytes);
                 cx.out.push_back(Output::Write { conn, bytes: framed.freeze() });
-                let due = now + cx.config.query_timeout;
+                let due = now + cx.config.patience();
                 self.exchange = Exchange::Stream { conn, query, received: Vec::new(), due, why };
             }
             other @ (Exchange::Closed | Exchange::Datagrams { .. } | Exchange::Stream { .. }) => {

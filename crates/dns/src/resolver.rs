@@ -26,6 +26,15 @@ pub struct ResolverConfig {
     pub over_tcp: bool,
 }
 
+impl ResolverConfig {
+    /// A shorter time to answer counts as this: a fast answer could not come in time.
+    pub const QUERY_TIMEOUT_MIN: Duration = Duration::from_millis(100);
+
+    pub(crate) fn patience(&self) -> Duration {
+        self.query_timeout.max(Self::QUERY_TIMEOUT_MIN)
+    }
+}
+
 impl Default for ResolverConfig {
     /// No name server, and the times of behaviour §3.8.
     fn default() -> Self {

@@ -122,6 +122,8 @@ pub(crate) struct RankedServer {
     pub(crate) weight: u16,
     /// Whether a static NAPTR or SRV record led here.
     pub(crate) by_static: bool,
+    /// What tells servers apart for [`RankOrder::Spread`].
+    key: u64,
     pub(crate) hops: Vec<NextHop>,
 }
 
@@ -150,6 +152,26 @@ impl Hops {
     /// Every next hop, in no phone's order; a place may come twice.
     pub fn iter(&self) -> impl Iterator<Item = &NextHop> {
         self.ranks.iter().flat_map(|rank| &rank.servers).flat_map(|server| &server.hops)
+    }
+
+    /// The next hops as one phone uses them, for people: a line each, in columns.
+    #[must_use]
+    pub fn table(&self, phone_seed: u64) -> String {
+        let order = self.order(phone_seed);
+        let place = order.iter().map(|hop| hop.to_string().len()).max().unwrap_or(0);
+        let server = order.iter().map(|hop| hop.server.len()).max().unwrap_or(0);
+        let mut lines = String::new();
+        for (number, hop) in (1..).zip(order) {
+            let left = match hop.expires {
+                Instant::FAR => "-".to_owned(),
+                expires => format!("{} s", self.located.until(expires).as_secs()),
+            };
+            lines.push_str(&format!(
+                "  {number:>2}  {hop:<place$}  {:<server$}  priority {:<5} weight {:<5} {:<8} {left:>9}\n",
+                hop.server, hop.priority, hop.weight, hop.source,
+            ));
+        }
+        lines
     }
 
     /// Whom these are for.
@@ -224,13 +246,19 @@ impl Rank {
 }
 
 impl RankedServer {
-    /// A number of this server for one phone, which no other server's addresses move.
+    pub(crate) fn new(weight: u16, by_static: bool, hops: Vec<NextHop>) -> Self {
+        // Its name, transport and port and not its addresses: one that moves keeps its place.
+        let key = hops.first().map_or(0, |hop| {
+            let place = format!("{} {} {}", hop.server, hop.transport, hop.addr.port());
+            Rng::new(0).fork(&place).next_u64()
+        });
+        Self { weight, by_static, key, hops }
+    }
+
+    /// A number of this server for one phone, which no other server moves.
     fn share(&self, phone_seed: u64) -> u64 {
-        let place = self
-            .hops
-            .first()
-            .map(|hop| format!("{} {} {}", hop.server, hop.transport, hop.addr.port()));
-        Rng::new(phone_seed).fork(&place.unwrap_or_default()).next_u64()
+        let phone = Rng::new(phone_seed).next_u64();
+        Rng::new(phone ^ self.key).next_u64()
     }
 }
 

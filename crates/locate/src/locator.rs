@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,7 +49,8 @@ pub enum Ahead {
 pub struct Locator {
     resolver: Resolver,
     locations: BTreeMap<u32, Location>,
-    ids: HashMap<(Target, Arc<LocatePolicy>), u32>,
+    /// Hashed without the process's randomness, never iterated.
+    ids: HashMap<(Target, Arc<LocatePolicy>), u32, BuildHasherDefault<DefaultHasher>>,
     next_id: u32,
     /// Locations that wait for the answer to a question.
     waiting: BTreeMap<Question, BTreeSet<u32>>,
@@ -95,7 +97,7 @@ impl Locator {
         Self {
             resolver: Resolver::new(config, rng.fork("dns")),
             locations: BTreeMap::new(),
-            ids: HashMap::new(),
+            ids: HashMap::default(),
             next_id: 0,
             waiting: BTreeMap::new(),
             routing: BTreeMap::new(),
@@ -148,7 +150,8 @@ impl Locator {
     /// Starts a pass, or joins the one under way.
     ///
     /// With `dns_cache_type` 0 every pass asks DNS; otherwise what was found counts until the first
-    /// of its records has run out, without a look at any.
+    /// of its records has run out, without a look at any. A location that was given up is never
+    /// found.
     pub fn locate(&mut self, now: Instant, id: LocationId) -> Progress {
         let Some(location) = self.locations.get_mut(&id.0) else { return Progress::Pending };
         if let Some((latest, until)) = &location.latest

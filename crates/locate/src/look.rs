@@ -110,32 +110,40 @@ impl<'a> Lookup<'a> {
         }
     }
 
-    /// Looks a record set up as written and, where that gives nothing, in the other spelling of its
-    /// service (A25).
+    /// Looks a record set up as written and, where that gives nothing, once in the other spelling of
+    /// its service.
     pub(crate) fn look_spelled(
         &mut self,
         name: &DomainName,
         kind: RecordType,
         sources: Sources,
     ) -> Looked {
-        let why = match self.look(name, kind, sources) {
-            Looked::Nothing(why) => why,
-            looked @ (Looked::Pending | Looked::Found(_)) => return looked,
+        // A25: `_sip_tcp.`, as the guide prints it, and `_sip._tcp.` are tried both.
+        let Some(other) = other_spelling(name) else { return self.look(name, kind, sources) };
+        let is_static = |name: &DomainName| {
+            let set = Question::new(name.clone(), kind);
+            self.policy.static_records.lifetime(&set).is_some()
         };
-        let Some(other) = other_spelling(name) else { return Looked::Nothing(why) };
-        // A DNS that fails is not asked for another name; the static records may have it yet.
-        let sources = match why {
-            WhyNothing::Failed => Sources::StaticOnly,
-            WhyNothing::NoData | WhyNothing::NxDomain | WhyNothing::NotAsked => sources,
-        };
-        match self.look(&other, kind, sources) {
-            Looked::Nothing(_) => Looked::Nothing(why),
-            Looked::Pending => Looked::Pending,
-            Looked::Found(found) => {
-                self.decide(Decision::OtherSpelling { asked: name.clone(), found: other });
-                Looked::Found(found)
-            }
+        let spelled =
+            if self.preference == Preference::Static && !is_static(name) && is_static(&other) {
+                // Static records come before DNS in either spelling.
+                self.look(&other, kind, Sources::StaticOnly)
+            } else {
+                let why = match self.look(name, kind, sources) {
+                    Looked::Nothing(why) => why,
+                    looked @ (Looked::Pending | Looked::Found(_)) => return looked,
+                };
+                // A DNS that fails is not asked for another name; static records may have it yet.
+                let sources = match why {
+                    WhyNothing::Failed => Sources::StaticOnly,
+                    WhyNothing::NoData | WhyNothing::NxDomain | WhyNothing::NotAsked => sources,
+                };
+                self.look(&other, kind, sources)
+            };
+        if let Looked::Found(_) = &spelled {
+            self.decide(Decision::OtherSpelling { asked: name.clone(), found: other });
         }
+        spelled
     }
 
     /// Looks a record set up: cache within TTL, then static and DNS as the preference says, then
@@ -212,7 +220,7 @@ impl<'a> Lookup<'a> {
         (source, ahead): (Source, Option<Instant>),
     ) -> Looked {
         let expires = match source {
-            // RFC 8767 §5: an answer past its TTL is good for 30 s.
+            // RFC 8767 §4: an answer past its TTL is good for 30 s.
             Source::Stale => self.now + Resolver::STALE_HOLD,
             Source::Dns | Source::Static | Source::Literal => answer.expires(),
         };
@@ -300,8 +308,7 @@ impl<'a> Lookup<'a> {
     }
 }
 
-/// The guide prints `_sip_tcp.` where RFC 3263 has `_sip._tcp.`: the name in the other of the two
-/// spellings (A25).
+/// The name in the other of the two spellings, `_sip_tcp.` and `_sip._tcp.`; none of other names.
 pub(crate) fn other_spelling(name: &DomainName) -> Option<DomainName> {
     const SPELLINGS: [(&str, [&str; 2]); 3] = [
         ("_sip_udp", ["_sip", "_udp"]),

@@ -284,7 +284,7 @@ impl<'a, 'b> Walk<'a, 'b> {
                 weight: srv.weight,
             };
             let Some(hops) = self.server(&srv.target, via, found) else { continue };
-            let server = RankedServer { weight: srv.weight, by_static, hops };
+            let server = RankedServer::new(srv.weight, by_static, hops);
             let place = (srv.priority, if by_weight { 0 } else { srv.weight });
             match ranks.last_mut() {
                 Some((last, rank)) if *last == place => rank.servers.push(server),
@@ -398,7 +398,7 @@ const fn port_or_default(port: u16, transport: Transport) -> u16 {
 
 impl Rank {
     fn single(hops: Vec<NextHop>, by_static: bool) -> Self {
-        let server = RankedServer { weight: 0, by_static, hops };
+        let server = RankedServer::new(0, by_static, hops);
         Self { order: RankOrder::Listed, servers: vec![server] }
     }
 }

@@ -37,6 +37,24 @@ fn a_service_is_asked_as_written_and_then_once_in_the_other_spelling() {
     assert_eq!(world.asked(), ["NAPTR @", "SRV _sips._tcp", "SRV _sips_tcp", "A one"]);
 }
 
+// A25
+#[test]
+fn static_services_come_first_in_either_spelling_where_static_records_do() {
+    let mut world = World::new("_sip._tcp SRV 0 0 5060 192.0.2.1.");
+    world.fix(StaticRecords {
+        srv: vec![static_srv("_sip_tcp.yealink.pbx.com", (0, 0, 5070, "192.0.2.8"))],
+        ..StaticRecords::default()
+    });
+    let tcp = TransportType::Tcp;
+    assert_eq!(
+        world.hops_of("yealink.pbx.com", 0, tcp),
+        ["tcp/192.0.2.1:5060", "tcp/192.0.2.8:5070"],
+        "static_cache_pri 0: they follow"
+    );
+    world.policy.static_first = true;
+    assert_eq!(world.hops_of("yealink.pbx.com", 0, tcp), ["tcp/192.0.2.8:5070"]);
+}
+
 #[test]
 fn appendix_b_example_1_static_addresses_where_dns_has_none() {
     let mut world = World::new("");

@@ -45,6 +45,26 @@ pbx        A 192.168.1.14
 }
 
 #[test]
+fn next_hops_read_in_columns() {
+    let mut world = World::new(
+        "_sip._udp SRV 10 5 5060 server1\n_sip._udp SRV 20 0 5070 192.0.2.100.\nserver1 60 A 192.0.2.1",
+    );
+    let id = world.location("yealink.pbx.com", 0, TransportType::Udp);
+    assert_eq!(
+        lines(&world.ready(id).table(1).to_string()),
+        [
+            "   1  udp/192.0.2.1:5060    server1.yealink.pbx.com  priority 10    weight 5     dns           60 s",
+            "   2  udp/192.0.2.100:5070  192.0.2.100              priority 20    weight 0     literal      300 s",
+        ]
+    );
+    let id = world.location("192.0.2.1", 0, TransportType::Udp);
+    assert_eq!(
+        lines(&world.ready(id).table(1).to_string()),
+        ["   1  udp/192.0.2.1:5060  192.0.2.1  priority 0     weight 0     literal          -"]
+    );
+}
+
+#[test]
 fn what_was_not_there_and_what_made_up_for_it_is_said() {
     let mut world = World::new("");
     world.fix(StaticRecords {

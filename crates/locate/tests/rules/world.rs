@@ -135,7 +135,9 @@ impl World {
         let id = self.location(host, port, transport);
         match self.finish(id) {
             Progress::Nothing(nothing) => nothing,
-            progress => panic!("located: {:?}", shown(&progress)),
+            progress @ (Progress::Ready(_) | Progress::Pending) => {
+                panic!("located: {:?}", shown(&progress))
+            }
         }
     }
 
