@@ -30,6 +30,10 @@ pub(crate) enum Command {
     Provision(ReachArgs),
     /// Prints the events of the running phone, one JSON object a line.
     Events(EventsArgs),
+    /// Finds the servers of a name as the phone does, with every record.
+    Resolve(ResolveArgs),
+    /// Prints the manual of the parameters, or of one.
+    Parameters(ParametersArgs),
     /// Runs servers to try a phone against: a zone and three registrars, with faults on command.
     Lab(LabArgs),
 }
@@ -172,7 +176,7 @@ pub(crate) struct ResolveArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ParametersArgs {
-    /// A key, or a part of one.
+    /// A key, the beginning of some, or a word in them.
     #[arg(value_name = "KEY")]
     pub(crate) key: Option<String>,
     /// Prints the whole manual as Markdown.

@@ -6,6 +6,8 @@ mod demo;
 mod lab;
 mod name_servers;
 mod out;
+mod parameters;
+mod resolve;
 mod run;
 mod show;
 mod state;
@@ -22,6 +24,8 @@ fn main() -> ExitCode {
         Command::Demo(args) => demo::demo(args),
         Command::Lab(args) => lab::lab(args),
         Command::Run(args) => run::run(args),
+        Command::Resolve(args) => resolve::resolve(args),
+        Command::Parameters(args) => parameters::parameters(args),
         Command::Status(args) => attached::status(args),
         Command::Register(args) => attached::register(args),
         Command::Provision(args) => attached::provision(args),

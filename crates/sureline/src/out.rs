@@ -1,7 +1,7 @@
 //! Printing to standard output, and how a command ends.
 
 use std::fmt;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use desk::Refused;
@@ -67,19 +67,15 @@ pub(crate) fn say_raw(text: &str) -> Outcome {
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| unwritten(&error))
 }
 
-fn unwritten(error: &io::Error) -> Failure {
+/// What it means that a line could not be written.
+pub(crate) fn unwritten(error: &io::Error) -> Failure {
     if error.kind() == io::ErrorKind::BrokenPipe {
         return Failure::Unread;
     }
-    Failure::failed(format!("cannot write to standard output: {error}"))
+    Failure::failed(format!("cannot write: {error}"))
 }
 
 /// Writes one line to standard error; whether anybody reads it does not matter.
 pub(crate) fn complain(line: &str) {
     drop(writeln!(io::stderr().lock(), "{line}"));
-}
-
-/// Whether a person is watching standard output.
-pub(crate) fn is_watched() -> bool {
-    io::stdout().is_terminal()
 }

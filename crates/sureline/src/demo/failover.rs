@@ -77,7 +77,7 @@ async fn mute(scene: &mut Scene<'_>) -> Result<(), Stopped> {
         count == 4,
         (seq, format!("{count} datagrams")),
     )?;
-    let one = unanswered.windows(2).all(|pair| same_branch(pair));
+    let one = unanswered.windows(2).all(same_branch);
     scene.claim(
         "all of one transaction: the same branch",
         one && count > 1,
@@ -86,7 +86,7 @@ async fn mute(scene: &mut Scene<'_>) -> Result<(), Stopped> {
     let offsets = offsets(&unanswered);
     let on_time = close(&offsets, &[0.0, 0.5, 1.5, 3.5], scene.tolerance().as_secs_f64());
     scene.claim("sent at 0, 0.5, 1.5 and 3.5 s", on_time, (seq, format!("at {offsets:.2?} s")))?;
-    let asked = scene.at(Role::Secondary, since).into_iter().find(|it| is_first(it));
+    let asked = scene.at(Role::Secondary, since).into_iter().find(is_first);
     claim_handover(scene, first.as_ref(), asked.as_ref())?;
     scene.claim(
         "the secondary grants the registration",

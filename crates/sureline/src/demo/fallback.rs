@@ -129,10 +129,7 @@ async fn probe(scene: &mut Scene<'_>, moved: &Received) -> Result<(), Stopped> {
 }
 
 async fn recover(scene: &mut Scene<'_>) -> Result<(), Stopped> {
-    let probes = |scene: &Scene<'_>| {
-        let firsts = scene.at(Role::Primary, 0).into_iter().filter(|it| is_first(it));
-        firsts.last()
-    };
+    let probes = |scene: &Scene<'_>| scene.at(Role::Primary, 0).into_iter().rfind(is_first);
     let before = probes(scene);
     scene.strike(Role::Primary, Fault::Heal, "the working server answers again").await?;
     let since = scene.last_seq();

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use desk::span;
 
 use super::scene::{Claim, Told};
-use crate::out::{Failure, Outcome};
+use crate::out::{Outcome, unwritten};
 use crate::show::{Cell, Grid, Ink, Paint, width};
 
 /// Where the story goes: standard output, or standard error where standard output is for JSON.
@@ -140,10 +140,7 @@ impl Story {
 
     fn put(&mut self, line: &str) -> Outcome {
         let clear = if self.waiting { "\r\x1b[K" } else { "" };
-        self.write(&format!("{clear}{line}\n")).map_err(|error| match error.kind() {
-            io::ErrorKind::BrokenPipe => Failure::Unread,
-            _ => Failure::failed(error),
-        })
+        self.write(&format!("{clear}{line}\n")).map_err(|error| unwritten(&error))
     }
 
     fn write(&self, text: &str) -> io::Result<()> {
