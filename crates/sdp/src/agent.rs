@@ -2,9 +2,12 @@ use std::fmt;
 
 use crate::choose::{self, Muxed};
 use crate::{
-    Connection, Crypto, Description, Direction, Encryption, Format, Media, Mux, Origin, ParseError,
-    Profile, RtcpPort, Stream, Terms,
+    Codec, Connection, Crypto, Description, Direction, Encoding, Encryption, Format, Media, Mux,
+    Origin, ParseError, Profile, RtcpPort, Stream, Terms,
 };
+
+/// The longest Opus packet that this phone reads; the attribute holds for all codecs of the line.
+const OPUS_MS: u8 = 20;
 
 /// What our user wants of the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -355,6 +358,7 @@ impl Agent {
     fn own_line(&self, protocol: &str, formats: Vec<Format>, direction: Direction) -> Media {
         let terms = &self.terms;
         let rtcp = RtcpPort { port: terms.rtcp_port, address: None };
+        let opus = formats.iter().any(|format| format.encoding == Encoding::Audio(Codec::Opus));
         Media {
             kind: "audio".into(),
             port: terms.rtp.port(),
@@ -362,7 +366,8 @@ impl Agent {
             format_list: formats.iter().map(|format| format.payload.to_string().into()).collect(),
             formats,
             direction: Some(direction),
-            ptime_ms: Some(terms.ptime_ms),
+            ptime_ms: Some(if opus { terms.ptime_ms.min(OPUS_MS) } else { terms.ptime_ms }),
+            maxptime_ms: opus.then_some(OPUS_MS),
             // RFC 3605 §2.1: said only where it is not the next port.
             rtcp: (terms.rtp.port().checked_add(1) != Some(terms.rtcp_port)).then_some(rtcp),
             ..Media::default()

@@ -186,6 +186,18 @@ fn packet_time_follows_the_other_sides_wish_within_its_maximum() {
 }
 
 #[test]
+fn packets_are_asked_to_be_short_where_opus_is_among_the_codecs() {
+    let offer = |codecs: Vec<Codec>| {
+        let mut agent = Agent::new(Terms { codecs, ptime_ms: 40, ..terms(4000) }, 1);
+        agent.offer(Wish::Talk).unwrap()
+    };
+    let with_opus = offer(vec![Codec::Pcma, Codec::Opus]);
+    assert!(with_opus.contains("a=ptime:20\r\na=maxptime:20\r\n"), "{with_opus}");
+    let without = offer(vec![Codec::Pcma]);
+    assert!(without.contains("a=ptime:40\r\n") && !without.contains("maxptime"), "{without}");
+}
+
+#[test]
 fn rtcp_goes_where_it_is_wanted_and_shares_a_port_only_if_both_say_so() {
     let offer = "v=0\nc=IN IP4 192.0.2.9\nm=audio 4000 RTP/AVP 0\na=rtcp:4010\n";
     let stream = agent(5000).answer(offer.as_bytes(), Wish::Talk).unwrap().stream.unwrap();
