@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::read::u16_at;
+use crate::rtp::Packet;
 
 /// Digits that may wait to be sent.
 pub const DIGITS_MAX: usize = 64;
@@ -16,6 +17,9 @@ const PAUSE_MS: u32 = 60;
 const LENGTH_MIN: Duration = Duration::from_millis(40);
 /// −10 dBm0, the level of event packets.
 const VOLUME: u8 = 10;
+/// A packet of an earlier event may come so many ticks late, five seconds at 48 kHz; one from
+/// farther back is the first of a source that began anew.
+const OVERTAKEN_MAX: u32 = 240_000;
 /// The bit of an event payload that says that it is over.
 const END: u8 = 0x80;
 
@@ -186,24 +190,53 @@ fn payload(digit: Digit, flags: u8, ticks: u32) -> [u8; 4] {
 /// Events on their way in: each is told once, however many of its packets come.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Incoming {
-    /// Source and timestamp of the last event told.
-    last: Option<(u32, u32)>,
+    last: Option<Told>,
+}
+
+/// The event told last.
+#[derive(Clone, Copy, Debug)]
+struct Told {
+    ssrc: u32,
+    timestamp: u32,
+    digit: Digit,
+    /// The longest that its packets said.
+    ticks: u16,
+    ended: bool,
 }
 
 impl Incoming {
     /// The digit that a packet begins; `None` if it was told already or is no digit.
-    pub(crate) fn take(&mut self, ssrc: u32, timestamp: u32, payload: &[u8]) -> Option<Digit> {
-        let digit = Digit::from_event(*payload.first()?)?;
-        u16_at(payload, 2)?;
-        if let Some((source, last)) = self.last
-            && source == ssrc
-            // Not later than the last one: a retransmission, or one that was overtaken.
-            && timestamp.wrapping_sub(last).cast_signed() <= 0
-        {
+    pub(crate) fn take(&mut self, packet: &Packet<'_>) -> Option<Digit> {
+        let digit = Digit::from_event(*packet.payload.first()?)?;
+        let flags = *packet.payload.get(1)?;
+        let mut told = Told {
+            ssrc: packet.ssrc,
+            timestamp: packet.timestamp,
+            digit,
+            ticks: u16_at(packet.payload, 2)?,
+            ended: flags & END != 0,
+        };
+        let Some(last) = self.last.filter(|last| last.ssrc == told.ssrc) else {
+            self.last = Some(told);
+            return Some(digit);
+        };
+        let behind = last.timestamp.wrapping_sub(told.timestamp);
+        if behind == 0 {
+            told.ticks = told.ticks.max(last.ticks);
+            told.ended |= last.ended;
+        } else if behind <= OVERTAKEN_MAX {
             return None;
         }
-        self.last = Some((ssrc, timestamp));
-        Some(digit)
+        self.last = Some(told);
+        (behind != 0 && !told.continues(&last)).then_some(digit)
+    }
+}
+
+impl Told {
+    /// Whether this is the next segment of a key held for very long (RFC 4733 §2.5.1.3).
+    fn continues(&self, last: &Self) -> bool {
+        let step = self.timestamp.wrapping_sub(last.timestamp);
+        !last.ended && self.digit == last.digit && step == u32::from(last.ticks)
     }
 }
 
@@ -271,17 +304,37 @@ mod tests {
         assert_eq!(slots, [sound, sound, pause, pause, pause, ToneSlot::Free]);
     }
 
+    /// Takes a packet of an event.
+    fn take(incoming: &mut Incoming, ssrc: u32, timestamp: u32, payload: &[u8]) -> Option<char> {
+        let (payload_type, marker, sequence) = (101, false, 0);
+        let packet = Packet { payload_type, marker, sequence, timestamp, ssrc, payload };
+        incoming.take(&packet).map(Digit::as_char)
+    }
+
     #[test]
     fn an_incoming_event_is_told_once_even_if_only_its_end_arrives() {
         let mut incoming = Incoming::default();
+        let mut take =
+            |ssrc, timestamp, payload: &[u8]| take(&mut incoming, ssrc, timestamp, payload);
         let end = [5, 0x8a, 1, 0];
-        assert_eq!(incoming.take(1, 800, &[5, 10, 0, 160]), Some(digit('5')));
-        assert_eq!(incoming.take(1, 800, &[5, 10, 0, 240]), None);
-        assert_eq!(incoming.take(1, 800, &end), None);
-        assert_eq!(incoming.take(1, 4_000, &end), Some(digit('5')), "pressed again");
-        assert_eq!(incoming.take(1, 800, &end), None, "overtaken by the next event");
-        assert_eq!(incoming.take(1, 9_000, &[200, 0, 0, 0]), None, "no digit");
-        assert_eq!(incoming.take(1, 9_000, &[5]), None, "cut short");
-        assert_eq!(incoming.take(2, 10, &[6, 10, 0, 160]), Some(digit('6')), "another source");
+        assert_eq!(take(1, 800, &[5, 10, 0, 160]), Some('5'));
+        assert_eq!(take(1, 800, &[5, 10, 0, 240]), None);
+        assert_eq!(take(1, 800, &end), None);
+        assert_eq!(take(1, 4_000, &end), Some('5'), "pressed again");
+        assert_eq!(take(1, 800, &end), None, "overtaken by the next event");
+        assert_eq!(take(1, 9_000, &[200, 0, 0, 0]), None, "no digit");
+        assert_eq!(take(1, 9_000, &[5]), None, "cut short");
+        assert_eq!(take(2, 10, &[6, 10, 0, 160]), Some('6'), "another source");
+        assert_eq!(take(2, 10_u32.wrapping_sub(300_000), &end), Some('5'), "it began anew");
+    }
+
+    #[test]
+    fn a_key_held_for_long_is_one_digit() {
+        let mut incoming = Incoming::default();
+        let mut take = |timestamp, payload: &[u8]| take(&mut incoming, 1, timestamp, payload);
+        assert_eq!(take(0, &[5, 10, 0xff, 0xff]), Some('5'));
+        assert_eq!(take(65_535, &[5, 10, 0, 160]), None, "the next segment");
+        assert_eq!(take(65_535, &[5, 0x8a, 1, 0]), None);
+        assert_eq!(take(65_535 + 256, &[5, 10, 0, 160]), Some('5'), "pressed again at once");
     }
 }

@@ -19,8 +19,8 @@ pub struct Figures {
     pub sent: u64,
     /// Packets received, duplicates included.
     pub received: u64,
-    /// Packets that never came; negative where duplicates outnumber losses.
-    pub lost: i64,
+    /// Packets that never came.
+    pub lost: u64,
     /// Packets that came too late to be played.
     pub late: u64,
     /// Packets that came more than once.

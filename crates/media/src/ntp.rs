@@ -1,4 +1,5 @@
-//! NTP time stamps (RFC 3550 §4) on the executor's clock, which has no wall time to offer.
+//! NTP time stamps on the executor's clock: RFC 3550 §4 lets a host without wall time count from
+//! any start.
 
 use std::time::Duration;
 

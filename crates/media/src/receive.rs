@@ -278,12 +278,15 @@ impl Receiver {
             self.applicant = None;
             self.playing = None;
         }
+        let totals = self.totals();
         let source = self.source.get_or_insert_with(|| Reception::new(ssrc, number));
         match source.place(number) {
             Place::At(sequence) => Ok(sequence),
             Place::Astray => Err(Discard::Astray),
             Place::Restart(sequence) => {
+                (self.expected_before, self.lost_before) = totals;
                 self.playing = None;
+                self.digits = Incoming::default();
                 Ok(sequence)
             }
         }
@@ -315,7 +318,7 @@ impl Receiver {
                 (Content::Noise(packet.payload.first().copied().unwrap_or(127)), None)
             }
             Meaning::Event => {
-                let digit = self.digits.take(packet.ssrc, packet.timestamp, packet.payload);
+                let digit = self.digits.take(packet);
                 (Content::Other, digit)
             }
         };
@@ -331,11 +334,12 @@ enum Meaning {
     Noise,
 }
 
-/// A silence frame of G.729 annex B (RFC 3551 §4.5.6), which our `annexb=no` asked not to send,
-/// only holds its place: comfort noise follows it.
+/// An empty packet keeps a NAT open (RFC 6263 §4.1), and a silence frame of G.729 annex B
+/// (RFC 3551 §4.5.6), which our `annexb=no` asked not to send, is followed by silence: both only
+/// hold their place in the sequence.
 fn audio(payload: Payload, bytes: &[u8]) -> Content {
     match (payload.codec, bytes.len()) {
-        (Codec::G729, 2) => Content::Other,
+        (_, 0) | (Codec::G729, 2) => Content::Other,
         (_, _) => Content::Audio(payload, bytes.into()),
     }
 }

@@ -17,6 +17,9 @@ use crate::{Digit, Discard, FRAME, Figures, Latching, Rate, quality};
 /// After a longer stop of its owner a session does not catch up frame by frame.
 const LAG_MAX: Duration = Duration::from_millis(200);
 
+/// Keys of earlier agreements that are remembered.
+const RETIRED_MAX: usize = 16;
+
 /// What does not come from the session description.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -151,6 +154,8 @@ pub struct Session {
     receiver: Receiver,
     reports: Reports,
     secret: Option<Secret>,
+    /// Keys used earlier, the latest first, for the case that one of them comes back.
+    retired: VecDeque<Secret>,
     /// When the next 10 ms are due.
     frame_due: Instant,
     silence: Silence,
@@ -174,7 +179,9 @@ enum Silence {
 }
 
 impl Session {
-    /// Opens a session; its 10 ms frames count from `now`.
+    /// Opens a session; its 10 ms frames count from `now`. Each session needs an `rng` of its own
+    /// (a fork of another label): source number, sequence and timestamp are drawn from it, and two
+    /// sessions that share a key must not share these.
     pub fn open(
         now: Instant,
         stream: Stream,
@@ -191,6 +198,7 @@ impl Session {
             receiver,
             reports: Reports::new(now, rng.fork("rtcp")),
             secret: secret(&stream.security),
+            retired: VecDeque::new(),
             stream,
             frame_due: now + FRAME,
             silence: Silence::Since(now),
@@ -205,17 +213,8 @@ impl Session {
         }
         self.receiver.change(now, &stream, self.settings.latching)?;
         self.sender.change(&stream)?;
-        // The same key goes on with its counters: a packet number is never protected twice.
-        let same_key = match (&self.secret, &stream.security) {
-            (Some(known), Security::Srtp(srtp)) => {
-                (known.suite, known.key) == (srtp.suite, srtp.send)
-            }
-            (None, Security::Plain) => true,
-            (Some(_), Security::Plain) | (None, Security::Srtp(_)) => false,
-        };
-        if !same_key {
-            self.secret = secret(&stream.security);
-        }
+        self.retire_secret();
+        self.secret = self.secret_for(&stream.security);
         if !self.stream.direction.receives() && stream.direction.receives() {
             self.silence = Silence::Since(now);
         }
@@ -283,7 +282,10 @@ impl Session {
         let (expected, lost) = self.receiver.totals();
         let counts = self.receiver.playout.counts;
         let received = i64::try_from(expected).unwrap_or(i64::MAX) - lost;
-        let missed = lost.max(0).unsigned_abs() + counts.late + counts.undecodable;
+        // A duplicate makes up for a loss in RFC 3550's count, but not in the ear.
+        let lost = lost.saturating_add_unsigned(counts.duplicate);
+        let lost = u64::try_from(lost).unwrap_or(0);
+        let missed = lost + counts.late + counts.undecodable;
         let loss = if expected == 0 { 0.0 } else { (missed as f64 / expected as f64).min(1.0) };
         let codec = self.receiver.playing().map(|payload| payload.codec);
         let buffered = self.receiver.playout.waited();
@@ -312,6 +314,23 @@ impl Session {
             mos: codec.map(|codec| quality::mos(codec, loss, way + packet + buffered)),
             discarded: self.receiver.discarded.clone(),
         }
+    }
+
+    fn retire_secret(&mut self) {
+        if let Some(secret) = self.secret.take() {
+            self.retired.push_front(secret);
+            self.retired.truncate(RETIRED_MAX);
+        }
+    }
+
+    /// A key that was used before goes on with its counters, so that no two packets are ever
+    /// protected with one number (RFC 3711 §9.1).
+    fn secret_for(&mut self, security: &Security) -> Option<Secret> {
+        let known = self.retired.iter().position(|known| match security {
+            Security::Plain => false,
+            Security::Srtp(srtp) => (known.suite, known.key) == (srtp.suite, srtp.send),
+        });
+        known.and_then(|at| self.retired.remove(at)).or_else(|| secret(security))
     }
 
     fn pass_time(&mut self, now: Instant) {

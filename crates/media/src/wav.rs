@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::read::{array_at, u16_at, u32_at};
+use crate::{Rate, Resampler};
 
 /// Linear samples in a WAV file's `fmt ` chunk.
 const LINEAR: u16 = 1;
@@ -29,6 +30,11 @@ pub enum WavError {
     NoFormat,
     /// There is no `data` chunk.
     NoData,
+    /// The rate is no rate of sound: below 4 or above 192 kHz.
+    Rate {
+        /// Samples in a second.
+        hz: u32,
+    },
     /// The sound is coded in another way than 16-bit linear, A-law or µ-law.
     Coding {
         /// The format tag.
@@ -44,6 +50,7 @@ impl fmt::Display for WavError {
             Self::NotWav => f.write_str("not a WAV file"),
             Self::NoFormat => f.write_str("the WAV file does not say its format"),
             Self::NoData => f.write_str("the WAV file holds no sound"),
+            Self::Rate { hz } => write!(f, "the WAV file has {hz} samples a second"),
             Self::Coding { tag, bits } => write!(
                 f,
                 "the WAV file is coded as {tag} with {bits} bits; expected 16-bit linear or G.711"
@@ -85,6 +92,15 @@ impl Wav {
         Err(WavError::NoData)
     }
 
+    /// The whole sound at another rate.
+    #[must_use]
+    pub fn samples_at(&self, rate: Rate) -> Vec<i16> {
+        match Rate::from_hz(self.hz) {
+            Some(own) => Resampler::new(own, rate).convert(&self.samples),
+            None => audio_codec::resample(&self.samples, self.hz, rate.hz()),
+        }
+    }
+
     /// The file: 16-bit linear, one channel.
     #[must_use]
     pub fn write(&self) -> Vec<u8> {
@@ -117,6 +133,9 @@ impl Format {
     }
 
     fn decode(self, body: &[u8]) -> Result<Wav, WavError> {
+        if !(4_000..=192_000).contains(&self.hz) {
+            return Err(WavError::Rate { hz: self.hz });
+        }
         let decoder: &mut dyn audio_codec::Decoder = match (self.tag, self.bits) {
             (LINEAR, 16) => {
                 let pairs = body.chunks_exact(2);
@@ -146,9 +165,11 @@ fn chunk_len(chunk: &[u8]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use std::f64::consts::TAU;
     use std::io::Cursor;
 
     use super::*;
+    use crate::share_at;
 
     fn hound_file(channels: u16, samples: &[i16]) -> Vec<u8> {
         let spec = hound::WavSpec {
@@ -200,10 +221,26 @@ mod tests {
     }
 
     #[test]
+    fn sound_of_any_rate_is_brought_to_the_rate_wanted() {
+        for hz in [8_000, 11_025, 44_100, 48_000] {
+            let wave = |n: u32| (f64::from(n) * 1_000.0 * TAU / f64::from(hz)).sin() * 10_000.0;
+            let wav = Wav { hz, samples: (0..hz).map(|n| wave(n) as i16).collect() };
+            for rate in [Rate::Khz8, Rate::Khz16] {
+                let samples = wav.samples_at(rate);
+                assert!(samples.len().abs_diff(rate.samples(1_000)) < 20, "{hz}");
+                assert!(share_at(&samples[400..], 1_000.0, rate) > 0.95, "{hz}");
+            }
+        }
+    }
+
+    #[test]
     fn what_cannot_be_played_says_why() {
         assert_eq!(Wav::parse(b"RIFX"), Err(WavError::NotWav));
         assert_eq!(Wav::parse(b"RIFF\0\0\0\0WAVE"), Err(WavError::NoData));
         assert_eq!(Wav::parse(b"RIFF\0\0\0\0WAVEdata\0\0\0\0"), Err(WavError::NoFormat));
+        let mut still = coded(1, 16, &[]);
+        still[36..40].fill(0);
+        assert_eq!(Wav::parse(&still), Err(WavError::Rate { hz: 0 }));
         assert_eq!(Wav::parse(&coded(3, 32, &[])), Err(WavError::Coding { tag: 3, bits: 32 }));
     }
 }

@@ -184,6 +184,30 @@ fn hold_stops_the_sound_and_resume_goes_on_where_it_was() {
 }
 
 #[test]
+fn a_key_that_comes_back_goes_on_with_its_counters() {
+    let with_key = |first: u8| {
+        let mut call = Call::with(CLEAN, |terms| {
+            terms.encryption = Encryption::Required;
+            terms.keys = vec![(Suite::AesCm128HmacSha1_80, Key([first; Key::LEN]))];
+        });
+        call.run_ms(20);
+        call.a.session.stream().clone()
+    };
+    let (one, other) = (with_key(1), with_key(2));
+    let mut end = End::new(one.clone(), 1);
+    let mut reports = Vec::new();
+    for (at, stream) in [other.clone(), one.clone(), other, one].into_iter().enumerate() {
+        let from = 10 * at as u64;
+        (1..1_000).for_each(|ms| end.pass(Instant::from_micros(1_000_000 * from + 10_000 * ms)));
+        end.session.change(Instant::from_secs(from + 10), stream).unwrap();
+        let sent = end.sent.drain(..).filter(|(port, ..)| *port == Port::Rtcp);
+        reports.push(sent.map(|(.., bytes)| srtcp_index(&bytes)).collect::<Vec<u32>>());
+    }
+    let [first, _, second, _] = &reports[..] else { panic!("{reports:?}") };
+    assert_eq!(second[0], first[first.len() - 1] + 1, "{reports:?}");
+}
+
+#[test]
 fn silence_and_its_end_are_told() {
     let mut call = Call::new(&[Codec::Pcmu], CLEAN);
     call.run_ms(1_000);
@@ -294,6 +318,26 @@ fn a_sender_that_pauses_on_purpose_is_no_loss() {
 }
 
 #[test]
+fn empty_packets_and_silence_frames_are_no_loss() {
+    let mut peer = Peer::new();
+    for _ in 0..20 {
+        peer.send_ms(200);
+        let keepalive = Packet { payload: &[], ..peer.next };
+        peer.b.take(peer.now, Port::Rtp, A, &keepalive.write());
+        peer.next.sequence = peer.next.sequence.wrapping_add(1);
+    }
+    let figures = peer.b.session.figures();
+    assert_eq!((figures.unplayable, figures.concealed, figures.lost), (0, Duration::ZERO, 0));
+    assert_eq!(figures.loss, 0.0);
+}
+
+#[test]
+fn a_session_may_move_to_another_thread() {
+    fn moves<T: Send>() {}
+    moves::<Session>();
+}
+
+#[test]
 fn the_other_side_may_change_among_the_codecs_that_were_agreed() {
     let mut peer = Peer::new();
     peer.send_ms(500);
@@ -387,6 +431,12 @@ proptest! {
         prop_assert!((0.0..=1.0).contains(&figures.loss));
         prop_assert!(figures.mos.is_none_or(|mos| (1.0..=4.5).contains(&mos)));
     }
+}
+
+/// The number of a protected report: the word before its tag, less the bit for "encrypted".
+fn srtcp_index(bytes: &[u8]) -> u32 {
+    let at = bytes.len() - 14;
+    u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap()) & !(1 << 31)
 }
 
 /// A way for datagrams.
