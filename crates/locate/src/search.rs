@@ -85,7 +85,7 @@ pub fn locate(target: &Target, policy: &LocatePolicy, records: &Records, now: In
     let mut walk = Walk::new(target, &mut look);
     let mut ranks = walk.ranks();
     let why = walk.why.take();
-    // Guide, "static_cache_pri" of later editions: with 0, static next hops follow those of DNS.
+    // A24: with static_cache_pri 0 the static next hops follow those of DNS as candidates.
     if look.asks.is_empty() && !policy.static_first && !policy.static_records.is_empty() {
         look.preference = Preference::Static;
         let further = Walk::new(target, &mut look).ranks();

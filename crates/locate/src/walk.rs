@@ -89,7 +89,7 @@ impl<'a, 'b> Walk<'a, 'b> {
             // A19: transport_type 0, 1, 2 and port 0: SRV for that transport, then A.
             (Some(transport), 0) => self.by_service(&name, transport),
             (None, 0) => self.by_naptr(&name),
-            // Guide, "Server Redundancy": an explicit port means an A query only.
+            // Guide, "Server Domain Name Resolution": an explicit port means an A query only.
             (_, port) => {
                 let transport = fixed.unwrap_or(Transport::Udp);
                 self.look.decide(Decision::PortGiven { port, transport });
@@ -312,7 +312,7 @@ impl<'a, 'b> Walk<'a, 'b> {
         for &kind in self.look.policy.address_mode.kinds() {
             match self.look.look(name, kind, Sources::All) {
                 Looked::Pending => is_complete = false,
-                Looked::Nothing(WhyNothing::NxDomain) => {
+                Looked::Nothing(WhyNothing::NxDomain) if self.is_host(&label) => {
                     self.why.get_or_insert(Why::NxDomain);
                 }
                 Looked::Nothing(_) => {}
@@ -342,6 +342,11 @@ impl<'a, 'b> Walk<'a, 'b> {
             self.look.decide(Decision::AddressesCut { name: name.clone(), left_out });
         }
         Some(hops)
+    }
+
+    /// Whether a name is the configured one, not one that records led to.
+    fn is_host(&self, label: &Name) -> bool {
+        self.host.strip_suffix('.').unwrap_or(&self.host).eq_ignore_ascii_case(label)
     }
 
     /// A23: addresses that are still listed keep their old order, new ones go behind.

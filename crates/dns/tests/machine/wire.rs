@@ -53,6 +53,47 @@ fn a_response_with_compressed_names_is_read() {
     assert_eq!(message.udp_size, Some(1232));
 }
 
+/// A response of every type, written by dnspython 2.9.2.
+const BY_DNSPYTHON: &[&str] = &[
+    "123485000001000200010006077965616c696e6b0370627803636f6d0000230001c00c002300010000012c00",
+    "2a005a00320173075349502b44325400045f736970045f746370077965616c696e6b0370627803636f6d00c0",
+    "0c002300010000012c001e006400320175074532552b7369700e215e2e2a24217369703a6140622100c00c00",
+    "0600010000012c0026026e73c00c0a686f73746d6173746572c00c0000000700000e10000002580001518000",
+    "00003c045f736970045f746370c00c002100010000003c001f0000000113c40773657276657231077965616c",
+    "696e6b0370627803636f6d000773657276657231c00c000100010000003c0004c0a8010dc0e8001c00010000",
+    "003c001020010db800000000000000000000001303777777c00c000500010000003c0002c00cc11c00100001",
+    "0000003c000504746578740000292000000000000000",
+];
+
+#[test]
+fn a_response_of_another_implementation_is_read() {
+    let hex = BY_DNSPYTHON.concat();
+    let digits: Vec<u8> =
+        hex.chars().map(|digit| u8::try_from(digit.to_digit(16).unwrap()).unwrap()).collect();
+    let bytes: Vec<u8> = digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect();
+    let message = Message::parse(&bytes).unwrap();
+    let says: Vec<String> = message
+        .answers
+        .iter()
+        .chain(&message.authority)
+        .chain(&message.additional)
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(
+        says,
+        [
+            r#"yealink.pbx.com 300 IN NAPTR 90 50 "s" "SIP+D2T" "" _sip._tcp.yealink.pbx.com"#,
+            r#"yealink.pbx.com 300 IN NAPTR 100 50 "u" "E2U+sip" "!^.*$!sip:a@b!" ."#,
+            "yealink.pbx.com 300 IN SOA ns.yealink.pbx.com hostmaster.yealink.pbx.com 7 3600 600 86400 60",
+            "_sip._tcp.yealink.pbx.com 60 IN SRV 0 1 5060 server1.yealink.pbx.com",
+            "server1.yealink.pbx.com 60 IN A 192.168.1.13",
+            "server1.yealink.pbx.com 60 IN AAAA 2001:db8::13",
+            "www.yealink.pbx.com 60 IN CNAME yealink.pbx.com",
+            r"www.yealink.pbx.com 60 IN TYPE16 \# 5 04 74 65 78 74",
+        ]
+    );
+}
+
 /// RFC 1035 §4.1.4, the example: F.ISI.ARPA, FOO.F.ISI.ARPA, ARPA and the root.
 #[test]
 fn the_compression_example_of_rfc_1035_is_read() {

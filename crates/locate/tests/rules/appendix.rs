@@ -163,7 +163,7 @@ fn an_address_needs_no_question_and_has_the_default_port_of_its_transport() {
     assert!(world.asked().is_empty());
 }
 
-// Guide, "Server Redundancy": an explicit port and DNS-NAPTR mean an A query only.
+// Guide, "Server Domain Name Resolution": an explicit port and DNS-NAPTR mean an A query only.
 #[test]
 fn an_explicit_port_asks_for_addresses_only_and_means_udp() {
     let mut world = World::new(&format!("{APPENDIX_A}\n@ A 192.168.1.9"));
@@ -205,6 +205,9 @@ fn what_cannot_be_located_says_why() {
     let fixed = TransportType::Udp;
     assert_eq!(world.nothing("absent.yealink.pbx.com", 5060, fixed).why, Why::NxDomain);
     assert_eq!(world.nothing("empty.yealink.pbx.com", 5060, fixed).why, Why::NoAddress);
+    world.replace("_sip._udp SRV 1 0 0 absent");
+    assert_eq!(world.nothing("yealink.pbx.com", 0, fixed).why, Why::NoAddress);
+    world.tell(53, dns::NameServerCommand::Heal);
     let why = world.nothing("no such name", 5060, fixed).why.clone();
     assert_eq!(
         why.to_string(),

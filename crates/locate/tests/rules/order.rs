@@ -212,6 +212,7 @@ fn the_primary_changes_with_a_priority_a_weight_a_target_or_an_address() {
     }
 }
 
+// A24
 #[test]
 fn static_next_hops_follow_those_of_dns_unless_they_come_first() {
     let mut world = World::new("@ A 192.0.2.1");
