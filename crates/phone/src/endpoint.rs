@@ -326,11 +326,13 @@ impl Endpoint {
     /// Ends the attempts at refusing next hops that have waited long enough: senders of ICMP are
     /// rate-limited, so one error speaks for all.
     fn end_refused(&mut self, now: Instant) {
-        self.refusing.retain(|_, until| *until > now);
-        let hops: Vec<SocketAddr> = self.refusing.keys().copied().collect();
-        for to in hops {
+        // What was sent at the end of the time is judged a little later.
+        self.refusing.retain(|_, until| *until + REFUSING_PATIENCE >= now);
+        let hops: Vec<(SocketAddr, Instant)> =
+            self.refusing.iter().map(|(to, until)| (*to, *until)).collect();
+        for (to, until) in hops {
             while let Some((sent, phone, number)) = self.shared.open.oldest(to) {
-                if sent + REFUSING_PATIENCE > now {
+                if sent + REFUSING_PATIENCE > now || sent > until {
                     break;
                 }
                 let why = Why::UnreachableShared;
@@ -344,8 +346,11 @@ impl Endpoint {
     }
 
     fn next_refused(&self) -> Option<Instant> {
-        let due = |to: &SocketAddr| self.shared.open.oldest(*to).map(|(sent, _, _)| sent);
-        self.refusing.keys().filter_map(due).min().map(|sent| sent + REFUSING_PATIENCE)
+        let due = |(to, until): (&SocketAddr, &Instant)| {
+            let oldest = self.shared.open.oldest(*to).map(|(sent, _, _)| sent);
+            oldest.filter(|sent| sent <= until)
+        };
+        self.refusing.iter().filter_map(due).min().map(|sent| sent + REFUSING_PATIENCE)
     }
 
     fn drain_locator(&mut self, now: Instant) {

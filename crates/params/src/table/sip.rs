@@ -268,8 +268,8 @@ pub(super) const ROWS: &[Row] = &[
         "account.X.nat.udp_update_enable",
         of(KeepAlive::CHOICES),
         "1",
-        "What is sent to the current next hop now and then so that a NAT keeps its door \
-         open.",
+        "What is sent to the current next hop now and then so that a NAT keeps its door open; \
+         the empty datagram only where NAT traversal or RPort is on.",
     )
     .our_web(ACCOUNT_ADVANCED, NAT, "Keep Alive Type"),
     row(

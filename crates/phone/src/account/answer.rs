@@ -63,6 +63,13 @@ impl Upkeep {
                 attempt.proceeding(ctx);
                 return Taken::Yes;
             }
+            Judgement::Success if core.registration_mut(group).has_cleared() => true,
+            Judgement::Success
+                if core.policy.nat.rport
+                    && core.registration_mut(group).learn_own_address(attempt, response) =>
+            {
+                true
+            }
             Judgement::Success => {
                 let asked = core.asked_expires_s(group);
                 match core.registration(group).read_grant(response, asked) {

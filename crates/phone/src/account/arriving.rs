@@ -49,6 +49,8 @@ impl Upkeep {
             refresh_in: ctx.now.until(refresh_at),
             why: pass.purpose.why(),
         });
+        self.see_to_probes(core, ctx);
+        self.keep_door_open(core, ctx);
     }
 
     fn refresh_time(

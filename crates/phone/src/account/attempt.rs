@@ -128,6 +128,10 @@ impl Attempt {
         self.errand.place
     }
 
+    pub(crate) const fn method(&self) -> &'static str {
+        self.errand.method
+    }
+
     pub(crate) const fn call_id(&self) -> u64 {
         self.errand.call_id
     }

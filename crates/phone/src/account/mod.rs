@@ -87,7 +87,11 @@ impl Account {
             .map(|server| {
                 let line =
                     crate::line::token(&ctx.shared.secret, ctx.device.mac, settings.number, server);
-                Registration::new(server, line, &mut ctx.shared.rng)
+                let mut registration = Registration::new(server, line, &mut ctx.shared.rng);
+                if policy.unregister_on_reboot && why == Why::Start {
+                    registration.clear_first();
+                }
+                registration
             })
             .collect();
         let at = ctx.now + delay;

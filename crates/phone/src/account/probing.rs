@@ -11,7 +11,7 @@
 use std::time::Duration;
 
 use net::{Cause, Conn, Instant, Output};
-use params::Liveness;
+use params::{KeepAlive, Liveness};
 
 use super::answer::Arrival;
 use super::attempt::{Attempt, Errand, Progress};
@@ -89,7 +89,8 @@ impl Prober {
     }
 
     fn ask(&mut self, ctx: &mut Context<'_>, core: &mut Core, conn: Option<Conn>) -> Shown {
-        if let Some(conn) = conn.filter(|_| core.policy.liveness != Liveness::Options) {
+        let by_request = core.policy.liveness == Liveness::Options || method(core).is_some();
+        if let Some(conn) = conn.filter(|_| !by_request) {
             // RFC 5626 §3.5.1: a double CRLF, answered with a single one.
             let bytes = bytes::Bytes::from_static(b"\r\n\r\n");
             ctx.shared.out.push_back(Output::Write { conn, bytes });
@@ -100,7 +101,7 @@ impl Prober {
             return Shown::Nothing;
         };
         let errand = Errand {
-            method: "OPTIONS",
+            method: method(core).unwrap_or("OPTIONS"),
             call_id: ctx.shared.rng.next_u64(),
             place,
             nth: 1,
@@ -256,7 +257,19 @@ pub(crate) fn period(core: &Core, group: usize) -> Duration {
     let key = Duration::from_secs(core.policy.liveness_period_s.into());
     let lease = core.registration(group).lease.as_ref();
     match (core.policy.liveness, lease.and_then(|lease| lease.keep_alive)) {
+        (Liveness::Off, _) if method(core).is_some() => {
+            Duration::from_secs(core.policy.nat.keep_alive_s.into())
+        }
         (Liveness::Off, Some(asked)) => asked,
         (Liveness::Off | Liveness::Options | Liveness::Crlf, _) => key,
+    }
+}
+
+/// The request that `nat.udp_update_enable` asks for, where liveness does not ask for one.
+fn method(core: &Core) -> Option<&'static str> {
+    match (core.policy.liveness, core.policy.nat.keep_alive) {
+        (Liveness::Off, KeepAlive::Options) => Some("OPTIONS"),
+        (Liveness::Off, KeepAlive::Notify) => Some("NOTIFY"),
+        (Liveness::Off | Liveness::Options | Liveness::Crlf, _) => None,
     }
 }

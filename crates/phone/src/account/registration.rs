@@ -68,6 +68,8 @@ pub(crate) enum Ask {
     Bind,
     /// The end of the binding.
     Remove,
+    /// The end of every binding of the address-of-record (`unregister_on_reboot`).
+    RemoveAll,
 }
 
 /// The registration of an account at one server.
@@ -90,6 +92,10 @@ pub(crate) struct Registration {
     expires_min: u32,
     /// A 439 came: RFC 5626 is not asked for.
     without_outbound: bool,
+    /// The next REGISTER removes what is left of the time before the start.
+    clears: bool,
+    /// Our address as the registrar sees it, where `nat.rport` asks for that.
+    seen_as: Option<SocketAddr>,
 }
 
 impl Registration {
@@ -106,7 +112,31 @@ impl Registration {
             sha256_seen: false,
             expires_min: 0,
             without_outbound: false,
+            clears: false,
+            seen_as: None,
         }
+    }
+
+    /// The first REGISTER removes every binding (`unregister_on_reboot`).
+    pub(crate) const fn clear_first(&mut self) {
+        self.clears = true;
+    }
+
+    /// Whether the answered REGISTER was the one that removes; the binding is asked for next.
+    pub(crate) fn has_cleared(&mut self) -> bool {
+        std::mem::take(&mut self.clears)
+    }
+
+    /// Takes our address from a response (`nat.rport`, RFC 3581); `true` where the Contact that was
+    /// just registered has another.
+    pub(crate) fn learn_own_address(&mut self, attempt: &Attempt, response: &Response) -> bool {
+        let (Some(local), Some(port)) = (attempt.local(), response.via_rport()) else {
+            return false;
+        };
+        let seen = SocketAddr::new(response.via_received().unwrap_or(local.ip()), port);
+        let known = self.seen_as.unwrap_or(local);
+        self.seen_as = Some(seen);
+        seen != known && attempt.transport() == Transport::Udp
     }
 
     /// Whether a lease stands at `now`, in doubt or not.
@@ -130,6 +160,8 @@ impl Registration {
         let transport = attempt.transport();
         let local = attempt.local().unwrap_or(SocketAddr::from(([0, 0, 0, 0], 0)));
         let local = contact_address(ctx, transport, local, attempt.hop().addr);
+        let reached_at = self.seen_as.filter(|_| !transport.is_stream()).unwrap_or(local);
+        let ask = if self.clears && ask == Ask::Bind { Ask::RemoveAll } else { ask };
         let server = identity.server(self.server);
         let request_uri = format!("sip:{}", text::host(&server.address));
         let aor = identity.aor(&server.address);
@@ -146,11 +178,16 @@ impl Registration {
         writer = writer.header("To", format_args!("<{aor}>"));
         writer = writer.header("Call-ID", format_args!("{:016x}", self.call_id));
         writer = writer.header("CSeq", format_args!("{} REGISTER", self.cseq));
-        let contact = self.contact(identity, transport, local, ctx.device.mac);
+        let contact = match ask {
+            Ask::Bind | Ask::Remove => {
+                self.contact(identity, transport, reached_at, ctx.device.mac)
+            }
+            Ask::RemoveAll => "*".to_owned(),
+        };
         writer = writer.header("Contact", contact);
         let expires = match ask {
             Ask::Bind => server.expires_s.max(self.expires_min),
-            Ask::Remove => 0,
+            Ask::Remove | Ask::RemoveAll => 0,
         };
         writer = writer.header("Expires", expires);
         let supported = if self.without_outbound { "path" } else { "path, outbound" };
@@ -163,7 +200,7 @@ impl Registration {
         writer.finish(None)
     }
 
-    /// An OPTIONS for `attempt`, whose flow has to be ready.
+    /// An OPTIONS, or a NOTIFY that keeps a NAT open, for `attempt`, whose flow has to be ready.
     pub(crate) fn write_options(
         &self,
         ctx: &Context<'_>,
@@ -175,7 +212,8 @@ impl Registration {
         let local = contact_address(ctx, transport, local, attempt.hop().addr);
         let host = &identity.server(self.server).address;
         let (uri, aor) = (format!("sip:{}", text::host(host)), identity.aor(host));
-        let mut writer = Writer::request(&Method::Options, &uri)
+        let method = Method::parse(attempt.method());
+        let mut writer = Writer::request(&method, &uri)
             .via(transport, local, &attempt.branch(ctx.device.index))
             .header("Max-Forwards", 70);
         if let Some(route) = identity.route(attempt.place()) {
@@ -185,12 +223,15 @@ impl Registration {
         for route in self.lease.iter().flat_map(|lease| &*lease.service_route) {
             writer = writer.header("Route", route);
         }
+        if method == Method::Notify {
+            writer = writer.header("Event", "keep-alive");
+        }
         let contact = identity.contact_uri(transport, local, self.line);
         writer
             .header("From", format_args!("<{aor}>;tag={:016x}", self.tag))
             .header("To", format_args!("<{uri}>"))
             .header("Call-ID", format_args!("{:016x}", attempt.call_id()))
-            .header("CSeq", "1 OPTIONS")
+            .header("CSeq", format_args!("1 {method}"))
             .header("Contact", format_args!("<{contact}>"))
             .header("Accept", "application/sdp")
             .header("User-Agent", crate::USER_AGENT)

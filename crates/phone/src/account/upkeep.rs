@@ -45,6 +45,8 @@ pub(crate) struct Upkeep {
     pub(super) left: Option<Left>,
     /// Probes of next hops (`fast`).
     pub(super) watch: Watch,
+    /// When the next empty datagram keeps a NAT's door open.
+    pub(super) keep_alive_at: Option<Instant>,
     /// Registrations whose binding is to be removed, after a move back to server 1.
     pub(crate) removals: Vec<Removal>,
 }
@@ -92,6 +94,7 @@ impl Upkeep {
             failures: 0,
             last_failure: None,
             left: None,
+            keep_alive_at: None,
             watch: Watch { alive: None, courtship: None },
             removals: Vec::new(),
         }
@@ -106,6 +109,7 @@ impl Upkeep {
             }
         }
         self.see_to_probes(core, ctx);
+        self.keep_door_open(core, ctx);
     }
 
     /// One thing that is due; `false` where nothing is.
@@ -448,7 +452,8 @@ impl Upkeep {
             }
             State::Passing(_) => None,
         };
-        earliest([lease_end, own, probe, self.watch.next_timeout()])
+        let keep_alive = self.keep_alive_at.map(|at| (at, "keep-alive"));
+        earliest([lease_end, own, probe, self.watch.next_timeout(), keep_alive])
     }
 }
 

@@ -224,8 +224,9 @@ impl Walk {
             once_per_ip: common.skip_redundant_failover_addr,
         };
         let blocked = arranged.iter().map(|hop| name_of(hop));
-        let blocked = blocked.filter(|hop| ordering.health.blocked_until(*hop, ctx.now).is_some());
-        if let Some(hop) = blocked.last() {
+        let mut blocked =
+            blocked.filter(|hop| ordering.health.blocked_until(*hop, ctx.now).is_some());
+        if let Some(hop) = blocked.next_back() {
             self.last_failure.get_or_insert((group.place, Some(hop), Why::Status(503)));
         }
         self.queue.extend(leg.group, arranged, &ordering);

@@ -1,7 +1,9 @@
 //! When an account probes: the next hop that it is registered at, and the ones above it.
 
-use net::{Cause, Conn, Instant};
-use params::{FailbackMode, Liveness};
+use std::time::Duration;
+
+use net::{Cause, Conn, Instant, Output, Transport};
+use params::{FailbackMode, KeepAlive, Liveness, NatTraversal};
 
 use super::answer::Arrival;
 use super::core::Core;
@@ -66,12 +68,37 @@ impl Upkeep {
         }
     }
 
+    // `nat.udp_update_enable` 1: an empty datagram to the next hop of the lease, where the account is
+    // told of a NAT. Departs from the vendor, whose phones send it always: it tells nothing.
+    pub(super) fn keep_door_open(&mut self, core: &Core, ctx: &mut Context<'_>) {
+        let lease = core.registration(self.on).lease.as_ref();
+        let nat = &core.policy.nat;
+        let behind_nat = nat.traversal != NatTraversal::Disabled || nat.rport;
+        let wanted = nat.keep_alive == KeepAlive::Default && behind_nat;
+        let lease = lease.filter(|lease| wanted && lease.hop.transport == Transport::Udp);
+        let Some(lease) = lease.filter(|lease| lease.until > ctx.now) else {
+            self.keep_alive_at = None;
+            return;
+        };
+        let interval = Duration::from_secs(core.policy.nat.keep_alive_s.into());
+        let due = *self.keep_alive_at.get_or_insert(ctx.now + interval);
+        if due > ctx.now {
+            return;
+        }
+        self.keep_alive_at = Some(ctx.now + interval);
+        if let Some((socket, _)) = ctx.shared.locals.udp_for(lease.hop.addr) {
+            let (to, bytes) = (lease.hop.addr, bytes::Bytes::new());
+            ctx.shared.out.push_back(Output::Datagram { socket, to, bytes });
+        }
+    }
+
     fn watch_the_lease(&mut self, core: &Core, ctx: &mut Context<'_>) {
         let registration = core.registration(self.on);
         // RFC 5626 §4.4.1: a stream with outbound is kept alive whatever the account says.
         let lease = registration.lease.as_ref();
         let outbound = lease.is_some_and(|l| l.keep_alive.is_some() && l.conn.is_some());
-        let wanted = (core.policy.liveness != Liveness::Off || outbound)
+        let asked = matches!(core.policy.nat.keep_alive, KeepAlive::Options | KeepAlive::Notify);
+        let wanted = (core.policy.liveness != Liveness::Off || outbound || asked)
             && matches!(self.state, State::Idle)
             && registration.is_sound(ctx.now)
             && ctx.is_idle();
@@ -95,7 +122,8 @@ impl Upkeep {
 
     fn heard_of_lease(&mut self, core: &mut Core, ctx: &mut Context<'_>, shown: Shown) {
         let missed = self.watch.alive.as_ref().map_or(0, |prober| prober.missed);
-        if shown == Shown::Silent && missed >= core.policy.liveness_misses {
+        let judged = core.policy.liveness != Liveness::Off;
+        if judged && shown == Shown::Silent && missed >= core.policy.liveness_misses {
             self.watch.end(ctx);
             self.start(core, ctx, Purpose::Register(Why::Liveness));
         }

@@ -11,6 +11,8 @@
 mod bound;
 mod failover;
 mod fallback;
+mod keys;
+mod probes;
 mod requests;
 mod sockets;
 mod support;

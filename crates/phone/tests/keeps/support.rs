@@ -40,6 +40,7 @@ pub enum Does {
 #[derive(Clone, Debug)]
 pub struct Got {
     pub at: Instant,
+    pub method: String,
     pub call_id: String,
     pub cseq: u32,
     pub branch: String,
@@ -47,6 +48,7 @@ pub struct Got {
     pub to: String,
     pub contact: String,
     pub route: Option<String>,
+    pub fields: Vec<(String, String)>,
     pub authorization: Option<String>,
     pub expires: Option<u32>,
     pub retransmission: bool,
@@ -66,6 +68,15 @@ enum Way {
     Stream(Conn, SocketAddr),
 }
 
+impl Way {
+    fn answer(self, bytes: bytes::Bytes) -> Output<()> {
+        match self {
+            Way::Udp(socket, to) => Output::Datagram { socket, to, bytes },
+            Way::Stream(conn, _) => Output::Write { conn, bytes },
+        }
+    }
+}
+
 impl Registrar {
     fn new(does: Does) -> Self {
         Self { does, got: Vec::new(), out: VecDeque::new(), framers: Vec::new() }
@@ -76,6 +87,7 @@ impl Registrar {
         let retransmission = self.got.iter().any(|got| got.branch == request.branch());
         self.got.push(Got {
             at: now,
+            method: request.method().to_string(),
             call_id: request.call_id().to_owned(),
             cseq: request.cseq(),
             branch: request.branch().to_owned(),
@@ -83,6 +95,10 @@ impl Registrar {
             to: request.to_uri().to_owned(),
             contact: text("Contact").unwrap_or_default(),
             route: text("Route"),
+            fields: request
+                .iter()
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
             authorization: text("Authorization").or_else(|| text("Proxy-Authorization")),
             expires: request.expires(),
             retransmission,
@@ -95,6 +111,11 @@ impl Registrar {
         let from = match way {
             Way::Udp(_, from) | Way::Stream(_, from) => from,
         };
+        if *request.method() != sip::Method::Register {
+            return self.out.push_back(
+                way.answer(Writer::response(request, 200, "OK", Some("srv"), from).finish(None)),
+            );
+        }
         let answer = match does {
             Does::Mute | Does::Then(_) => return,
             Does::Grant(most) => {
@@ -113,10 +134,7 @@ impl Registrar {
                 writer.finish(None)
             }
         };
-        self.out.push_back(match way {
-            Way::Udp(socket, to) => Output::Datagram { socket, to, bytes: answer },
-            Way::Stream(conn, _) => Output::Write { conn, bytes: answer },
-        });
+        self.out.push_back(way.answer(answer));
     }
 }
 

@@ -130,7 +130,6 @@ fn the_other_failback_modes_recover_from_whatever_happens() {
 }
 
 #[test]
-#[ignore = "the engine begins no liveness probes after a registration, so a dead primary is never asked again"]
 fn the_fast_profile_recovers_from_whatever_happens() {
     for seed in 0..15 {
         chaos(seed, &format!("{FAILOVER}sureline.profile = fast\n"));
