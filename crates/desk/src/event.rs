@@ -23,7 +23,7 @@ pub struct EventLine {
 /// What happened, with its own fields.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
-#[allow(missing_docs, reason = "the fields are named and explained in docs/events.md, key by key")]
+#[allow(missing_docs, reason = "a field is the key of the same name in the published event stream")]
 pub enum EventBody {
     /// The first event of a process: where it can be reached.
     Listening { sip: Vec<String>, api: String },

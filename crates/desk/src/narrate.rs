@@ -262,6 +262,10 @@ impl Failed {
                 format!("{time} without an answer from {hop} ({} sent)", self.sent)
             }
             "timed_out" => format!("{time} without an answer from {hop}"),
+            "unreachable" => format!("{hop} was unreachable (ICMP)"),
+            "refused" => format!("{hop} refused the connection"),
+            "reset" => format!("{hop} closed the connection"),
+            "tls" => format!("TLS with {hop} failed"),
             other => format!("{} from {hop}", sentence_of(other)),
         }
     }
@@ -439,6 +443,18 @@ mod tests {
         );
         let back = tell(&mut narrator, registered("udp/127.0.1.1:5060", "new_request")).unwrap();
         assert!(back.text.starts_with("account 1: back: registered at udp/127.0.1.1:5060"));
+    }
+
+    #[test]
+    fn a_refusal_is_told_from_silence() {
+        let mut narrator = Narrator::new();
+        tell(&mut narrator, ended("udp/127.0.1.1:5060", Some("unreachable")));
+        let moved = tell(&mut narrator, registered("udp/127.0.1.2:5060", "start")).unwrap();
+        assert_eq!(
+            moved.text,
+            "account 1: registered at udp/127.0.1.2:5060 (server 1) after udp/127.0.1.1:5060 was \
+             unreachable (ICMP); refresh in 51 s"
+        );
     }
 
     #[test]

@@ -273,8 +273,8 @@ pub(crate) struct DemoArgs {
     /// Leaves phone and servers running at the end, to play with.
     #[arg(long)]
     pub(crate) keep: bool,
-    /// Serves the control API here too.
-    #[arg(long, value_name = "ADDR:PORT")]
+    /// Serves the control API of the phones that stay here too.
+    #[arg(long, value_name = "ADDR:PORT", requires = "keep")]
     pub(crate) web: Option<SocketAddr>,
 }
 

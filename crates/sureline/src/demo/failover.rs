@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lab::{Fault, Role};
 
-use super::scene::{Scene, Stopped, granted, is_first};
+use super::scene::{Names, Scene, Stopped, granted, is_first};
 use crate::lab::requests::Received;
 
 /// What the phone of this scene is told: `lab.test` leads to primary and secondary by DNS.
@@ -23,6 +23,9 @@ account.1.sip_server.1.failback_mode = 0
 account.1.sip_server.1.register_on_enable = 0
 ";
 
+/// What the servers are called here.
+pub(crate) const NAMES: Names = ["primary", "secondary", "fallback"];
+
 /// A registration of 30 s is refreshed after 12 to 15 s (behaviour.md §7).
 const REFRESH_AFTER: (Duration, Duration) = (Duration::from_secs(12), Duration::from_secs(15));
 /// Three retries at a next hop that says nothing (A1).
@@ -35,7 +38,8 @@ pub(crate) async fn play(scene: &mut Scene<'_>) -> Result<(), Stopped> {
     register(scene).await?;
     mute(scene).await?;
     recover(scene).await?;
-    kill(scene).await
+    kill(scene).await?;
+    switch_off(scene).await
 }
 
 async fn register(scene: &mut Scene<'_>) -> Result<(), Stopped> {
@@ -166,6 +170,17 @@ async fn kill(scene: &mut Scene<'_>) -> Result<(), Stopped> {
         (asked.map(|it| it.seq), format!("{:.2} s after the last", after.as_secs_f64())),
     )?;
     scene.strike(Role::Primary, Fault::Heal, "the primary is started again").await?;
+    Ok(())
+}
+
+async fn switch_off(scene: &mut Scene<'_>) -> Result<(), Stopped> {
+    let since = scene.last_seq();
+    scene.switch_off().await?;
+    let what = "it unregisters where it was registered: REGISTER with Expires 0";
+    let left = |it: &Received| it.row.expires_s == Some(0) && it.row.answered == Some(200);
+    let gone = scene.until_since(since, what, Duration::from_secs(5), left).await?;
+    let at_secondary = gone.role == Role::Secondary;
+    scene.claim(what, at_secondary, (Some(gone.seq), format!("at the {}", gone.role)))?;
     Ok(())
 }
 

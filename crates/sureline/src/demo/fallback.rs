@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lab::{Fault, Places, Role};
 
-use super::scene::{Scene, Stopped, granted, is_first};
+use super::scene::{Names, Scene, Stopped, granted, is_first};
 use crate::lab::requests::Received;
 
 /// What the phone of this scene is told: both servers by their addresses.
@@ -32,6 +32,9 @@ account.1.fallback.timeout = 15
         fallback.port()
     )
 }
+
+/// What the servers are called here.
+pub(crate) const NAMES: Names = ["working", "secondary", "fallback"];
 
 /// The registration time at the working server.
 const EXPIRES: Duration = Duration::from_secs(30);

@@ -3,6 +3,7 @@
 
 mod failover;
 mod fallback;
+mod keep;
 mod scene;
 mod story;
 
@@ -31,6 +32,8 @@ use story::{Story, Stream};
 
 /// How much faster `--fast` lets time go by.
 const FAST: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
+const FIRST_PHONE: &str = "001565000001";
+const SECOND_PHONE: &str = "001565000002";
 /// Where the servers of the demo are.
 const BLOCK: [u8; 3] = [127, 0, 1];
 
@@ -73,32 +76,35 @@ async fn play_all(args: &DemoArgs, story: &mut Story) -> Outcome {
     let folder = Folder::new()?;
 
     let mut played = Vec::new();
-    let phone = phone_of(&servers, &folder, ("001565000001", failover::PHONE.to_owned()))?;
+    let phone = phone_of(&servers, &folder, (FIRST_PHONE, failover::PHONE))?;
     story.heading(
         "REGISTER failover",
         "One server by its domain name, lab.test: DNS leads to a primary and a secondary. Three \
          retries, failback_mode 0 (newRequests).",
     )?;
     story.blank()?;
-    let mut scene = Scene::begin(&faults, story, phone).await?;
+    let mut scene = Scene::begin(&faults, story, phone, failover::NAMES).await?;
     let outcome = failover::play(&mut scene).await;
     played.push(finish(scene, outcome, ("register-failover", "REGISTER failover")).await?);
     faults.end_all().await;
 
     let phone = fallback::phone(&options.places);
-    let phone = phone_of(&servers, &folder, ("001565000002", phone))?;
+    let phone = phone_of(&servers, &folder, (SECOND_PHONE, &phone))?;
     story.heading(
         "REGISTER fallback",
         "Two servers by their addresses: a working and a fallback server, one registration at a time \
          (fallback.redundancy_type 1, successive).",
     )?;
     story.blank()?;
-    let mut scene = Scene::begin(&faults, story, phone).await?;
+    let mut scene = Scene::begin(&faults, story, phone, fallback::NAMES).await?;
     let outcome = fallback::play(&mut scene).await;
     played.push(finish(scene, outcome, ("register-fallback", "REGISTER fallback")).await?);
     faults.end_all().await;
 
     conclude(args, story, &played)?;
+    if args.keep {
+        keep::keep(args, story, &folder, &faults).await?;
+    }
     drop(faults);
     if let Ok(servers) = Arc::try_unwrap(servers) {
         servers.stop().await;
@@ -137,7 +143,7 @@ async fn finish(
         Ok(()) | Err(Stopped::Missed) => None,
         Err(Stopped::Broken(failure)) => Some(failure),
     };
-    let (claims, took_s) = scene.end().await?;
+    let (claims, took_s) = scene.end().await;
     match broken {
         None => Ok(Played { name, title, claims, took_s }),
         Some(failure) => Err(failure),
@@ -183,16 +189,23 @@ fn conclude(args: &DemoArgs, story: &mut Story, played: &[Played]) -> Outcome {
 fn phone_of(
     servers: &Servers,
     folder: &Folder,
-    (mac, text): (&str, String),
+    (mac, text): (&str, &str),
 ) -> Result<(Engine, PhoneSettings), Failure> {
+    let settings = config_of(folder, (mac, text))?.settings();
+    Ok((engine_of(servers, &settings)?, settings))
+}
+
+fn config_of(folder: &Folder, (mac, text): (&str, &str)) -> Result<Config, Failure> {
     let mac: Mac = mac.parse().map_err(Failure::failed)?;
     let path = folder.0.join(format!("{mac}.cfg"));
     fs::write(&path, text).map_err(Failure::failed)?;
     let files = vec![SourceFile { path, role: Role::Mac }];
     let device = Device { mac, ..Device::default() };
-    let config = Config::load(device, files, &[], folder.0.join(format!("{mac}-local.cfg")))?;
-    let settings = config.settings();
-    let engine = Engine::start(EngineConfig {
+    Config::load(device, files, &[], folder.0.join(format!("{mac}-local.cfg")))
+}
+
+fn engine_of(servers: &Servers, settings: &PhoneSettings) -> Result<Engine, Failure> {
+    Engine::start(EngineConfig {
         sip: vec![([127, 0, 0, 1], 0).into()],
         advertise: None,
         resolver: resolver(vec![servers.places.dns], &settings.common.dns),
@@ -200,8 +213,7 @@ fn phone_of(
         tls: host::TlsSettings::default(),
         capture: None,
         clock: servers.clock.clone(),
-    })?;
-    Ok((engine, settings))
+    })
 }
 
 /// A folder that is gone when the demo is.

@@ -59,8 +59,12 @@ impl From<Failure> for Stopped {
     }
 }
 
+/// What the registrars are called in a scene, in the order of [`Role::ALL`].
+pub(crate) type Names = [&'static str; 3];
+
 /// One scene while it is played.
 pub(crate) struct Scene<'a> {
+    names: Names,
     faults: &'a Faults,
     story: &'a mut Story,
     engine: Engine,
@@ -79,6 +83,7 @@ impl<'a> Scene<'a> {
         faults: &'a Faults,
         story: &'a mut Story,
         (engine, settings): (Engine, PhoneSettings),
+        names: Names,
     ) -> Result<Self, Failure> {
         let mut sequence = Sequence::default();
         let before = sequence.number(received(faults.servers()).await);
@@ -87,7 +92,7 @@ impl<'a> Scene<'a> {
         let order = Command::Apply(Box::new(settings));
         engine.handle.command(order).await.map_err(Failure::failed)?;
         let (rows, claims) = (Vec::new(), Vec::new());
-        Ok(Self { faults, story, engine, began, sequence, first, told: first, rows, claims })
+        Ok(Self { names, faults, story, engine, began, sequence, first, told: first, rows, claims })
     }
 
     pub(crate) fn servers(&self) -> &Arc<Servers> {
@@ -194,13 +199,21 @@ impl<'a> Scene<'a> {
         TOLERANCE * self.clock().speed().get()
     }
 
-    /// Ends the phone, as SIGTERM does, and gives what was claimed and how long it took.
-    pub(crate) async fn end(self) -> Result<(Vec<Claim>, f64), Failure> {
+    /// Switches the phone off, as SIGTERM does.
+    pub(crate) async fn switch_off(&mut self) -> Outcome {
+        let now = self.clock().now();
+        self.story.stroke(self.seconds(now), "the phone is switched off")?;
+        // A phone that has gone already has nothing to end.
+        let _gone = self.engine.handle.command(Command::Stop).await;
+        Ok(())
+    }
+
+    /// Ends the phone; gives what was claimed and how long it took.
+    pub(crate) async fn end(self) -> (Vec<Claim>, f64) {
         let took = self.seconds(self.clock().now());
-        self.story.blank()?;
         let Self { engine, claims, .. } = self;
         engine.stop().await;
-        Ok((claims, took))
+        (claims, took)
     }
 
     fn note(&mut self, claim: Claim) -> Outcome {
@@ -242,13 +255,13 @@ impl<'a> Scene<'a> {
         };
         let answer = match row.answered {
             None => "no answer".into(),
-            Some(401) => "401: who are you?".into(),
+            Some(401) => "401: the password, please".into(),
             Some(200) if row.expires_s == Some(0) => "200 OK".into(),
             Some(200) => "200 OK: registered".into(),
             Some(code) => code.to_string(),
         };
-        let at_s = self.seconds(row.at);
-        Told { at_s, server: role.as_str(), what, answered: row.answered, answer }
+        let (at_s, server) = (self.seconds(row.at), self.name(*role));
+        Told { at_s, server, what, answered: row.answered, answer }
     }
 
     /// What the phone will do next, for the line that is shown while nothing happens.
@@ -258,6 +271,11 @@ impl<'a> Scene<'a> {
         let account = views.first()?.accounts.first()?;
         let act = account.next.first()?;
         Some((act.what.to_owned(), act.after.as_secs_f64()))
+    }
+
+    fn name(&self, role: Role) -> &'static str {
+        let place = Role::ALL.iter().position(|it| *it == role);
+        place.and_then(|place| self.names.get(place)).copied().unwrap_or(role.as_str())
     }
 
     fn seconds(&self, at: Instant) -> f64 {

@@ -56,6 +56,11 @@ impl Story {
         Ok(())
     }
 
+    /// Something to type, never broken.
+    pub(crate) fn command(&mut self, command: &str) -> Outcome {
+        self.put(&format!("    {}", self.paint.ink(Ink::Bold, command)))
+    }
+
     pub(crate) fn blank(&mut self) -> Outcome {
         self.put("")
     }

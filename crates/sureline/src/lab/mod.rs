@@ -1,6 +1,6 @@
 //! `sureline lab`: servers to try a phone against, with faults on command.
 
-mod api;
+pub(crate) mod api;
 pub(crate) mod faults;
 pub(crate) mod requests;
 pub(crate) mod servers;

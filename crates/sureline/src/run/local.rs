@@ -8,7 +8,7 @@ use desk::{
 };
 use host::{Clock, Handle};
 use net::Instant;
-use params::Mac;
+use params::{Mac, PhoneSettings};
 use phone::{Command, Endpoint, PhoneView, RegisterStatus};
 
 use super::config::Config;
@@ -39,6 +39,11 @@ impl Local {
             journal: engine.journal.clone(),
             configs: Arc::new(Mutex::new(configs)),
         }
+    }
+
+    /// What each phone is to be told.
+    pub(crate) fn all_settings(&self) -> Vec<PhoneSettings> {
+        self.configs().iter().map(Config::settings).collect()
     }
 
     async fn views(&self) -> Result<(Vec<PhoneView>, Instant), Refused> {

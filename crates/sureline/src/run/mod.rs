@@ -4,37 +4,34 @@ mod capture;
 pub(crate) mod config;
 pub(crate) mod engine;
 mod journal;
+pub(crate) mod live;
 mod local;
 pub(crate) mod log;
 pub(crate) mod sources;
 mod writer;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 
-use desk::{About, ControlFile, Desk as _, EventBody};
+use desk::Desk as _;
 use host::Clock;
 use params::{Device, Profile};
-use phone::Command;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
-use web::Access;
 
 use crate::attached::block_on;
 use crate::cli::{LogLevel, ProfileArg, RunArgs};
 use crate::name_servers::name_servers;
 use crate::out::{Failure, Outcome, complain};
-use crate::state::{StateDir, token};
+use crate::state::StateDir;
 use config::Config;
 use engine::{Engine, EngineConfig, resolver, sip_addresses, tls};
+use live::Live;
 use local::Local;
 use sources::Sources;
 use writer::{Target, Writer};
 
 /// Where the control API is served besides its own port, unless it is said otherwise.
 const WEB: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
-const FREE_LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// `sureline run`.
 pub(crate) fn run(args: &RunArgs) -> Outcome {
@@ -68,42 +65,15 @@ const fn profile(profile: ProfileArg) -> Profile {
 async fn live(args: &RunArgs, state: &StateDir, config: Config) -> Outcome {
     let settings = config.settings();
     let engine = Engine::start(engine_config(args, state, &settings)?)?;
-    let control = TcpListener::bind(FREE_LOOPBACK).await.map_err(Failure::failed)?;
-    let control_addr = control.local_addr().map_err(Failure::failed)?;
     let web = web_listener(args).await?;
-    let file = ControlFile {
-        pid: std::process::id(),
-        api: format!("http://{control_addr}"),
-        sip: engine.sip(),
-        token: token()?,
-    };
-    let listening = EventBody::Listening { sip: file.sip.clone(), api: file.api.clone() };
-    engine.tell(About::default(), listening);
-    let writer = Writer::start(&engine.log, args.log, event_target(args)?)?;
-
-    let desk = Arc::new(Local::new(&engine, vec![config]));
-    let (end, ending) = watch::channel(false);
-    let mut servers = tokio::task::JoinSet::new();
-    for listener in [Some(control), web].into_iter().flatten() {
-        let router = web::router(desk.clone(), Access::by_token(&file.token));
-        let mut ending = ending.clone();
-        let ended = async move { drop(ending.wait_for(|ending| *ending).await) };
-        servers.spawn(web::serve(listener, router, ended));
-    }
+    let live = Live::begin(engine, vec![config], web, state).await?;
+    let writer = Writer::start(&live.engine().log, args.log, event_target(args)?)?;
     warn_if_idle(args, &settings);
-    let order = Command::Apply(Box::new(settings));
-    engine.handle.command(order).await.map_err(Failure::failed)?;
-    state.write_json(ControlFile::NAME, &file)?;
-
-    until_ended(&desk).await?;
-
-    state.remove(ControlFile::NAME);
-    drop(desk);
-    engine.stop().await;
-    end.send_replace(true);
-    while servers.join_next().await.is_some() {}
+    live.start().await?;
+    let ended = until_ended(&live.desk).await;
+    live.end().await;
     writer.finish();
-    Ok(())
+    ended
 }
 
 fn engine_config(

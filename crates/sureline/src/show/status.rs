@@ -134,7 +134,7 @@ impl Page {
             Cell::inked(ink, self.paint.sign(sign, ascii)),
             Cell::inked(if held { Ink::Bold } else { Ink::Plain }, &hop.next_hop),
             Cell::inked(ink, format!("{}{reason}", health_words(&hop.health))),
-            Cell::inked(Ink::Dim, &hop.role),
+            Cell::inked(Ink::Dim, if server.next_hops.len() > 1 { &hop.role } else { "" }),
             Cell::inked(Ink::Good, if held { "registered here" } else { "" }),
             Cell::inked(Ink::Dim, wait.unwrap_or(heard)),
             Cell::inked(Ink::Dim, trip),
