@@ -161,7 +161,7 @@ impl Walk {
                 match self.attempt(ctx, core, group, hop) {
                     Progress::Pending => return Step::Waiting,
                     Progress::Ready => return Step::Write,
-                    Progress::Failed(cause) => self.hop_failed(ctx, Why::from_cause(cause)),
+                    Progress::Failed(cause) => self.hop_failed(ctx, core, Why::from_cause(cause)),
                 }
                 continue;
             }
@@ -259,7 +259,7 @@ impl Walk {
             Progress::Pending => Step::Waiting,
             Progress::Ready => Step::Write,
             Progress::Failed(cause) => {
-                self.hop_failed(ctx, Why::from_cause(cause));
+                self.hop_failed(ctx, core, Why::from_cause(cause));
                 self.advance(ctx, core)
             }
         }
@@ -309,13 +309,17 @@ impl Walk {
         why: Why,
     ) -> Option<Step> {
         self.trying.as_ref().filter(|(_, attempt)| attempt.number() == number)?;
-        self.hop_failed(ctx, why);
+        self.hop_failed(ctx, core, why);
         Some(self.advance(ctx, core))
     }
 
     /// The open attempt failed: its next hop is left.
-    pub(crate) fn hop_failed(&mut self, ctx: &mut Context<'_>, why: Why) {
+    pub(crate) fn hop_failed(&mut self, ctx: &mut Context<'_>, core: &Core, why: Why) {
         let Some((group, attempt)) = self.trying.take() else { return };
+        if let Some(entry) = core.groups.get(group) {
+            // The address family that failed last goes to the end (behaviour §3).
+            ctx.shared.locator.note_failure(ctx.now, entry.location, attempt.hop());
+        }
         let hop = name_of(attempt.hop());
         self.last_failure = Some((attempt.place(), Some(hop), why));
         let since = attempt.began();
