@@ -3,6 +3,7 @@
 mod attached;
 mod cli;
 mod demo;
+mod hosted;
 mod lab;
 mod name_servers;
 mod out;

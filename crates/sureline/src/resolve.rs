@@ -19,6 +19,7 @@ use tokio::sync::mpsc;
 
 use crate::attached::block_on;
 use crate::cli::{ResolveArgs, TransportArg};
+use crate::hosted::hosted;
 use crate::lab::read_zone;
 use crate::name_servers::name_servers;
 use crate::out::{Failure, Outcome, complain, say, say_raw};
@@ -94,12 +95,9 @@ pub(crate) fn resolve(args: &ResolveArgs) -> Outcome {
 }
 
 async fn locate(args: &ResolveArgs, clock: &Clock) -> Result<Located, Failure> {
-    let mut host = Host::new().map_err(Failure::failed)?;
-    let zone = args.zone.as_deref().map(|path| serve_zone(&mut host, path, clock)).transpose()?;
-    let servers = match &zone {
-        Some(server) => server.bound().udp.clone(),
-        None => name_servers(&args.dns),
-    };
+    let zone = args.zone.as_deref().map(zone_of).transpose()?;
+    let (target, servers) = (target(args), name_servers(&args.dns));
+    let seed = u64::from_be_bytes(random()?);
     let (found, mut finding) = mpsc::unbounded_channel();
     let plan = Plan {
         bindings: Bindings::default(),
@@ -108,21 +106,28 @@ async fn locate(args: &ResolveArgs, clock: &Clock) -> Result<Located, Failure> {
         events: Box::new(move |_, located| drop(found.send(located))),
         tap: None,
     };
-    let finder = Finder::new(target(args), servers, u64::from_be_bytes(random()?));
-    let handle = host.add(plan, |_| finder).map_err(Failure::failed)?;
-    let _thread = host.spawn("resolver").map_err(Failure::failed)?;
-    handle.command(()).await.map_err(Failure::failed)?;
+    let zone_clock = clock.clone();
+    let (handles, _thread) = hosted("resolver", move |host| {
+        let server = zone.map(|zone| serve_zone(host, zone, zone_clock)).transpose()?;
+        let servers = server.as_ref().map_or(servers, |server| server.bound().udp.clone());
+        let handle = host.add(plan, |_| Finder::new(target, servers, seed));
+        Ok((handle.map_err(Failure::failed)?, server))
+    })?;
+    handles.0.command(()).await.map_err(Failure::failed)?;
     let answer = tokio::time::timeout(ANSWER_WITHIN, finding.recv()).await;
     answer.ok().flatten().ok_or_else(|| Failure::failed("DNS does not answer"))
 }
 
-/// A name server for a zone file, at a free port of loopback; it lives as long as its handle.
-fn serve_zone(host: &mut Host, path: &Path, clock: &Clock) -> Result<Handle<NameServer>, Failure> {
-    let zone = Zone::parse(&read_zone(path)?)
-        .map_err(|error| Failure::misused(format!("{}: {error}", path.display())))?;
+fn zone_of(path: &Path) -> Result<Zone, Failure> {
+    Zone::parse(&read_zone(path)?)
+        .map_err(|error| Failure::misused(format!("{}: {error}", path.display())))
+}
+
+/// A name server for a zone, at a free port of loopback; it lives as long as its handle.
+fn serve_zone(host: &mut Host, zone: Zone, clock: Clock) -> Result<Handle<NameServer>, Failure> {
     let plan = Plan {
         bindings: Bindings { udp: vec![LOOPBACK], ..Bindings::default() },
-        clock: clock.clone(),
+        clock,
         events: Box::new(|_, _| {}),
         tap: None,
     };

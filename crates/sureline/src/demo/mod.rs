@@ -22,6 +22,7 @@ use crate::attached::block_on;
 use crate::cli::DemoArgs;
 use crate::lab::faults::Faults;
 use crate::lab::servers::{Servers, places};
+use crate::lab::until_ended;
 use crate::out::{Failure, Outcome, say};
 use crate::run::config::Config;
 use crate::run::engine::{Engine, EngineConfig, resolver};
@@ -63,7 +64,18 @@ struct Played {
 pub(crate) fn demo(args: &DemoArgs) -> Outcome {
     let stream = if args.json { Stream::Err } else { Stream::Out };
     let mut story = Story::new(stream);
-    block_on(play_all(args, &mut story))
+    block_on(async {
+        tokio::select! {
+            played = play_all(args, &mut story) => played,
+            stopped = interrupted(), if !args.keep => stopped,
+        }
+    })
+}
+
+/// Ctrl-C leaves nothing behind.
+async fn interrupted() -> Outcome {
+    until_ended().await?;
+    Err(Failure::failed("the demo was stopped before its end"))
 }
 
 async fn play_all(args: &DemoArgs, story: &mut Story) -> Outcome {

@@ -20,7 +20,7 @@ use crate::run::engine::Engine;
 /// How often the servers are looked at, in real time.
 const LOOK_EVERY: Duration = Duration::from_millis(40);
 /// What a busy machine may add to any interval, in real time.
-const TOLERANCE: Duration = Duration::from_millis(60);
+const TOLERANCE: Duration = Duration::from_millis(100);
 
 /// Something said about what servers received, and whether it was so.
 #[derive(Clone, Debug, Serialize)]
@@ -151,18 +151,18 @@ impl<'a> Scene<'a> {
                 return Err(Stopped::Missed);
             }
             let next = self.next_act().await;
-            self.story.wait(what, next);
+            self.story.wait(next);
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }
 
     /// Lets the phone's time pass, telling what comes.
-    pub(crate) async fn pass(&mut self, what: &str, span: Duration) -> Outcome {
+    pub(crate) async fn pass(&mut self, span: Duration) -> Outcome {
         let deadline = self.clock().now() + span;
         while self.clock().now() < deadline {
             self.look().await?;
             let next = self.next_act().await;
-            self.story.wait(what, next);
+            self.story.wait(next);
             tokio::time::sleep(LOOK_EVERY).await;
         }
         self.look().await

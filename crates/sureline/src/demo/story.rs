@@ -105,15 +105,14 @@ impl Story {
     }
 
     /// While nothing happens: one line that changes, on a terminal only.
-    pub(crate) fn wait(&mut self, what: &str, next: Option<(String, f64)>) {
+    pub(crate) fn wait(&mut self, next: Option<(String, f64)>) {
         if !self.waiting {
             return;
         }
         self.turns += 1;
         let turn = SPINNER.get(self.turns / 2 % SPINNER.len()).copied().unwrap_or_default();
-        let next = next.map_or(String::new(), |(act, in_s)| format!(" · {act} in {}", span(in_s)));
-        let line: String =
-            format!("         {turn}  {what}{next}").chars().take(self.width).collect();
+        let next = next.map_or("waiting".into(), |(act, in_s)| format!("{act} in {}", span(in_s)));
+        let line: String = format!("         {turn}  {next}").chars().take(self.width).collect();
         let line = self.paint.ink(Ink::Dim, &line);
         // A line that is lost is followed by the next one at once.
         drop(self.write(&format!("\r\x1b[K{line}")));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use dns::NameServer;
@@ -12,6 +13,7 @@ use host::{
 use lab::{Lab, LabOptions, LabServer, Place, Places, Registrar, Role, TlsChoice};
 use net::{Node, Rng, Transport};
 
+use crate::hosted::hosted;
 use crate::out::Failure;
 use crate::state::random;
 
@@ -22,7 +24,7 @@ pub(crate) const DNS: &str = "dns";
 pub(crate) struct Servers {
     pub(crate) registrars: BTreeMap<Role, RunningRegistrar>,
     pub(crate) dns: Handle<NameServer>,
-    pub(crate) authority: Option<Authority>,
+    pub(crate) authority: Option<Arc<Authority>>,
     pub(crate) clock: Clock,
     pub(crate) domain: Box<str>,
     pub(crate) places: Places,
@@ -40,33 +42,15 @@ impl Servers {
     pub(crate) fn start(options: &LabOptions, clock: &Clock) -> Result<Self, Failure> {
         let has_tls = options.places.servers.iter().any(|place| place.tls.is_some());
         let authority = has_tls.then(|| Authority::new("sureline lab")).transpose();
-        let authority = authority.map_err(Failure::failed)?;
+        let authority = authority.map_err(Failure::failed)?.map(Arc::new);
         let rng = Rng::new(u64::from_be_bytes(random()?));
         let lab = Lab::new(options, &rng)
             .map_err(|error| Failure::misused(format!("the zone cannot be read: {error}")))?;
-        let mut host = Host::new().map_err(Failure::failed)?;
-        let mut registrars = BTreeMap::new();
-        for server in lab.servers {
-            let LabServer { role, node, udp, listen, certificate_names } = server;
-            let server = authority.as_ref().map(|it| valid(it, &certificate_names)).transpose()?;
-            let tls = TlsSettings { server, check: ServerCheck::Nothing, ..TlsSettings::default() };
-            let bindings = Bindings { udp, listen, tls, ..Bindings::default() };
-            let handle = add(&mut host, bindings, clock, node)?;
-            registrars.insert(role, RunningRegistrar { handle, certificate_names });
-        }
-        let at = lab.dns_addr;
-        let listen = vec![(Transport::Tcp, at)];
-        let bindings = Bindings { udp: vec![at], listen, ..Bindings::default() };
-        let dns = add(&mut host, bindings, clock, lab.dns)?;
-        Ok(Self {
-            registrars,
-            dns,
-            authority,
-            clock: clock.clone(),
-            domain: options.domain.clone(),
-            places: options.places,
-            thread: host.spawn("lab").map_err(Failure::failed)?,
-        })
+        let (signer, its_clock) = (authority.clone(), clock.clone());
+        let (nodes, thread) = hosted("lab", move |host| add_all(host, lab, signer, &its_clock))?;
+        let (registrars, dns) = nodes;
+        let (domain, places) = (options.domain.clone(), options.places);
+        Ok(Self { registrars, dns, authority, clock: clock.clone(), domain, places, thread })
     }
 
     /// A registrar by its name.
@@ -94,6 +78,29 @@ impl Servers {
         drop((self.registrars, self.dns));
         drop(self.thread.join());
     }
+}
+
+type Nodes = (BTreeMap<Role, RunningRegistrar>, Handle<NameServer>);
+
+fn add_all(
+    host: &mut Host,
+    lab: Lab,
+    authority: Option<Arc<Authority>>,
+    clock: &Clock,
+) -> Result<Nodes, Failure> {
+    let mut registrars = BTreeMap::new();
+    for server in lab.servers {
+        let LabServer { role, node, udp, listen, certificate_names } = server;
+        let server = authority.as_ref().map(|it| valid(it, &certificate_names)).transpose()?;
+        let tls = TlsSettings { server, check: ServerCheck::Nothing, ..TlsSettings::default() };
+        let bindings = Bindings { udp, listen, tls, ..Bindings::default() };
+        let handle = add(host, bindings, clock, node)?;
+        registrars.insert(role, RunningRegistrar { handle, certificate_names });
+    }
+    let at = lab.dns_addr;
+    let listen = vec![(Transport::Tcp, at)];
+    let bindings = Bindings { udp: vec![at], listen, ..Bindings::default() };
+    Ok((registrars, add(host, bindings, clock, lab.dns)?))
 }
 
 fn add<N>(host: &mut Host, bindings: Bindings, clock: &Clock, node: N) -> Result<Handle<N>, Failure>

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use desk::{About, EventBody, EventLog, Stamp};
 use host::pcap::Capture;
-use host::{Bindings, Bound, Clock, Handle, Host, Plan, ServerCheck, SystemRoots, Turn};
+use host::{Bindings, Bound, Clock, Handle, Plan, ServerCheck, SystemRoots, Turn};
 use jiff::Timestamp;
 use locate::ResolverConfig;
 use net::{Instant, Socket, Transport};
@@ -18,6 +18,7 @@ use tokio::sync::watch;
 
 use super::capture::{Annotator, Onlookers};
 use super::journal::Journal;
+use crate::hosted::hosted;
 use crate::out::{Failure, complain};
 use crate::state::random;
 
@@ -65,8 +66,7 @@ impl Engine {
             events: sink(log.clone(), &clock, stop, capture.clone()),
             tap: Some(Box::new(Onlookers { journal: journal.clone(), capture: capture.clone() })),
         };
-        let mut host = Host::new().map_err(Failure::failed)?;
-        let make = |bound: &Bound| {
+        let make = move |bound: &Bound| {
             Endpoint::new(EndpointConfig {
                 seed,
                 secret,
@@ -76,10 +76,11 @@ impl Engine {
                 resolver,
             })
         };
-        let handle = host.add(plan, make).map_err(|error| {
-            Failure::misused(format!("{error}: name another address with --sip ADDR:PORT"))
+        let (handle, thread) = hosted("engine", |host| {
+            host.add(plan, make).map_err(|error| {
+                Failure::misused(format!("{error}: name another address with --sip ADDR:PORT"))
+            })
         })?;
-        let thread = host.spawn("engine").map_err(Failure::failed)?;
         Ok(Self { handle, clock, log, journal, capture, stopped, thread })
     }
 

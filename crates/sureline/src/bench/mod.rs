@@ -1,0 +1,61 @@
+//! `sureline bench`: the figures of the README, measured on the machine it runs on.
+//!
+//! Phones and registrars are processes of their own (this program again, with a hidden command), so
+//! that time and memory are those of the phones alone. What goes over the wire is judged from a
+//! capture, never from what the phones say.
+
+mod capture;
+mod figure;
+mod fleet;
+mod idle;
+mod machine;
+mod memory;
+mod moves;
+mod part;
+mod place;
+mod rate;
+mod registrar;
+mod report;
+mod usage;
+
+use crate::cli::{BenchArgs, BenchPartArgs, FigureName, PartRole};
+use crate::out::{Failure, Outcome, complain};
+
+use figure::Figure;
+use machine::Machine;
+use place::Place;
+
+/// `sureline bench`.
+pub(crate) fn bench(args: &BenchArgs) -> Outcome {
+    usage::permit_descriptors();
+    let place = Place::find()?;
+    let mut figures = Vec::new();
+    for name in FigureName::ALL {
+        if args.only.is_empty() || args.only.contains(&name) {
+            complain(&format!("measuring {}: {}", name.letter(), name.subject()));
+            figures.extend(measure(name, args, &place)?);
+        }
+    }
+    report::print(args, &Machine::look(), &figures)?;
+    let missed = figures.iter().any(|figure| figure.is_met() == Some(false));
+    if missed { Err(Failure::Said) } else { Ok(()) }
+}
+
+/// The hidden command: one process of a measurement.
+pub(crate) fn part(args: &BenchPartArgs) -> Outcome {
+    usage::permit_descriptors();
+    match args.role {
+        PartRole::Registrar => registrar::run(&part::read(&args.order)?),
+        PartRole::Phones => fleet::run(&part::read(&args.order)?),
+    }
+}
+
+fn measure(name: FigureName, args: &BenchArgs, place: &Place) -> Result<Vec<Figure>, Failure> {
+    match name {
+        FigureName::Failover => moves::after_silence(place),
+        FigureName::Refusal => moves::after_refusal(place),
+        FigureName::Memory => memory::measure(args, place),
+        FigureName::Rate => rate::measure(args, place),
+        FigureName::Idle => idle::measure(args, place),
+    }
+}

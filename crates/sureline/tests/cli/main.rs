@@ -1,0 +1,14 @@
+//! The command as people and scripts use it: processes, files and sockets of loopback.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on says so"
+)]
+
+mod bench;
+mod demo;
+mod lab;
+mod run;
+mod usage;
