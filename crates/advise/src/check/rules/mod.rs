@@ -1,0 +1,116 @@
+//! The rules, by what they look at.
+
+pub(crate) mod boot;
+mod files;
+mod keys;
+mod layers;
+mod values;
+mod vendor;
+
+use std::collections::BTreeMap;
+
+use params::Key;
+
+use super::case::Case;
+use super::finding::{Finding, Mark};
+use super::report::Work;
+
+/// What rules write to.
+pub(crate) struct Out<'a> {
+    findings: &'a mut Vec<Finding>,
+    work: &'a mut Work,
+}
+
+impl Out<'_> {
+    pub(crate) fn push(&mut self, finding: Finding) {
+        self.findings.push(finding);
+    }
+
+    pub(crate) fn extend(&mut self, findings: impl IntoIterator<Item = Finding>) {
+        self.findings.extend(findings);
+    }
+
+    /// The key that an unknown one was most likely meant to be; none once many were looked for, so
+    /// that a file of nothing but unknown keys takes no longer than others.
+    pub(crate) fn suggestion(&mut self, key: &str) -> Option<String> {
+        if self.work.suggestions >= SUGGESTIONS_MAX {
+            return None;
+        }
+        self.work.suggestions += 1;
+        params::suggestion(key)
+    }
+}
+
+/// Runs every rule.
+pub(crate) fn run(case: &Case<'_>) -> (Vec<Finding>, Work) {
+    let mut findings = Vec::new();
+    let mut work = Work { lines: case.files().line_count(), ..Work::default() };
+    boot::check(case.files(), &mut findings);
+    files::check(case, &mut findings);
+    let mut out = Out { findings: &mut findings, work: &mut work };
+    keys::check(case, &mut out);
+    values::check(case, &mut out);
+    layers::check(case, &mut out);
+    (merged(findings), work)
+}
+
+/// Joins findings that say the same of several accounts.
+fn merged(findings: Vec<Finding>) -> Vec<Finding> {
+    let mut places: BTreeMap<(&'static str, String), usize> = BTreeMap::new();
+    let mut merged: Vec<Finding> = Vec::new();
+    for finding in findings {
+        let [account] = finding.accounts[..] else {
+            merged.push(finding);
+            continue;
+        };
+        let key = (finding.code, said_of_any(&finding, account));
+        match places.get(&key).and_then(|place| merged.get_mut(*place)) {
+            Some(first) => first.accounts.push(account),
+            None => {
+                places.insert(key, merged.len());
+                merged.push(finding);
+            }
+        }
+    }
+    merged
+}
+
+/// What a finding says, with the number of its account left open.
+fn said_of_any(finding: &Finding, account: u8) -> String {
+    let texts = [finding.severity.as_str(), &finding.file, &finding.label, &finding.message];
+    let texts = texts.into_iter().chain(finding.help.as_deref());
+    let all: Vec<&str> = texts.chain(finding.notes.iter().map(String::as_str)).collect();
+    all.join("\n")
+        .replace(&format!("account.{account}."), "account.X.")
+        .replace(&format!("account {account} "), "account X ")
+}
+
+/// Says where else the same was found, if it was; the first mark is the finding's own.
+fn more_lines<'m>(finding: Finding, marks: impl Iterator<Item = &'m Mark>) -> Finding {
+    let others: Vec<u32> =
+        marks.map(|mark| mark.line).filter(|line| *line != finding.line).collect();
+    let listed: Vec<String> = others.iter().take(LINES_LISTED).map(u32::to_string).collect();
+    match (others.len(), listed.as_slice()) {
+        (0, _) | (_, []) => finding,
+        (1, [only]) => finding.note(format!("so does line {only}")),
+        (count, listed) if count > listed.len() => {
+            finding.note(format!("so do {count} further lines: {}, …", listed.join(", ")))
+        }
+        (_, [before @ .., last]) => {
+            finding.note(format!("so do lines {} and {last}", before.join(", ")))
+        }
+    }
+}
+
+/// The finding with the account of its key, if that has one.
+fn account_of(key: Key, finding: Finding) -> Finding {
+    match key.account() {
+        Some(account) => finding.of_account(account),
+        None => finding,
+    }
+}
+
+/// Unknown keys for which a known one is looked for: each look compares it with the whole table.
+pub(crate) const SUGGESTIONS_MAX: usize = 200;
+/// Further lines that a note names.
+const LINES_LISTED: usize = 8;
