@@ -92,7 +92,7 @@ async fn fall_back(scene: &mut Scene<'_>) -> Result<Received, Stopped> {
     let after = asked.row.at.since(grant.row.at);
     let tolerance = scene.tolerance();
     scene.claim(
-        "the fallback server is asked when the 30 s of the registration are over",
+        "the fallback server is asked when those 30 s have run out",
         after + tolerance >= EXPIRES && after <= EXPIRES + tolerance,
         (Some(asked.seq), format!("after {:.2} s", after.as_secs_f64())),
     )?;

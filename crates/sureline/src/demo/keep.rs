@@ -60,7 +60,7 @@ pub(super) async fn keep(
 /// What can be typed now.
 fn invite(story: &mut Story, state: &StateDir) -> Outcome {
     let dir = state.path().display();
-    story.blank()?;
+    story.blank();
     story.paragraph("Both phones and all servers stay up until Ctrl-C. In another terminal:")?;
     for command in [
         format!("sureline status --state {dir}"),

@@ -94,7 +94,7 @@ async fn play_all(args: &DemoArgs, story: &mut Story) -> Outcome {
         "One server by its domain name, lab.test: DNS leads to a primary and a secondary. Three \
          retries, failback_mode 0 (newRequests).",
     )?;
-    story.blank()?;
+    story.blank();
     let mut scene = Scene::begin(&faults, story, phone, failover::NAMES).await?;
     let outcome = failover::play(&mut scene).await;
     played.push(finish(scene, outcome, ("register-failover", "REGISTER failover")).await?);
@@ -107,7 +107,7 @@ async fn play_all(args: &DemoArgs, story: &mut Story) -> Outcome {
         "Two servers by their addresses: a working and a fallback server, one registration at a time \
          (fallback.redundancy_type 1, successive).",
     )?;
-    story.blank()?;
+    story.blank();
     let mut scene = Scene::begin(&faults, story, phone, fallback::NAMES).await?;
     let outcome = fallback::play(&mut scene).await;
     played.push(finish(scene, outcome, ("register-fallback", "REGISTER fallback")).await?);
@@ -128,7 +128,7 @@ async fn play_all(args: &DemoArgs, story: &mut Story) -> Outcome {
 fn introduce(story: &mut Story, options: &LabOptions, args: &DemoArgs) -> Outcome {
     let places = &options.places;
     let at = |role| places.of(role).sip;
-    story.blank()?;
+    story.blank();
     story.paragraph(&format!(
         "A phone keeps its registration while its servers die. Everything runs on this machine: a name \
          server at {}, a primary at {}, a secondary at {}, a fallback server at {}.",
@@ -173,7 +173,7 @@ fn conclude(args: &DemoArgs, story: &mut Story, played: &[Played]) -> Outcome {
         played.iter().map(|it| (it.title.to_owned(), it.claims.as_slice(), it.took_s)).collect();
     story.summary(&rows)?;
     let claims: usize = played.iter().map(|it| it.claims.len()).sum();
-    story.blank()?;
+    story.blank();
     if played.iter().all(Played::came_true) {
         story.paragraph(&format!(
             "All {claims} claims came true. The guide's two INVITE scenes need calls, which this \

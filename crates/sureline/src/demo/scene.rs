@@ -100,8 +100,10 @@ impl<'a> Scene<'a> {
     }
 
     pub(crate) fn say(&mut self, text: &str) -> Outcome {
-        self.story.blank()?;
-        self.story.paragraph(text)
+        self.story.blank();
+        self.story.paragraph(text)?;
+        self.story.blank();
+        Ok(())
     }
 
     /// Does something to a server, and says so.
@@ -255,7 +257,7 @@ impl<'a> Scene<'a> {
         };
         let answer = match row.answered {
             None => "no answer".into(),
-            Some(401) => "401: the password, please".into(),
+            Some(401) => "401: password?".into(),
             Some(200) if row.expires_s == Some(0) => "200 OK".into(),
             Some(200) => "200 OK: registered".into(),
             Some(code) => code.to_string(),

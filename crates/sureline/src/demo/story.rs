@@ -24,6 +24,8 @@ pub(crate) struct Story {
     /// A line that is overwritten while nothing happens; on a terminal only.
     waiting: bool,
     turns: usize,
+    /// An empty line comes before the next one.
+    gap: bool,
 }
 
 const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
@@ -36,14 +38,22 @@ impl Story {
             Stream::Out => (Paint::on(&io::stdout()), io::stdout().is_terminal()),
             Stream::Err => (Paint::on(&io::stderr()), io::stderr().is_terminal()),
         };
-        Self { stream, paint, width: width().min(WIDTH_MAX), waiting: watched, turns: 0 }
+        Self {
+            stream,
+            paint,
+            width: width().min(WIDTH_MAX),
+            waiting: watched,
+            turns: 0,
+            gap: false,
+        }
     }
 
     /// The heading of a scene.
     pub(crate) fn heading(&mut self, title: &str, setting: &str) -> Outcome {
         let rule = self.paint.sign("━", "=").repeat(self.width.saturating_sub(title.len() + 4));
         let lead = self.paint.sign("━━", "==");
-        let line = format!("\n{lead} {title} {rule}");
+        let line = format!("{lead} {title} {rule}");
+        self.blank();
         self.put(&self.paint.ink(Ink::Bold, &line))?;
         self.paragraph(setting)
     }
@@ -61,14 +71,15 @@ impl Story {
         self.put(&format!("    {}", self.paint.ink(Ink::Bold, command)))
     }
 
-    pub(crate) fn blank(&mut self) -> Outcome {
-        self.put("")
+    /// An empty line before what comes next; several are one.
+    pub(crate) const fn blank(&mut self) {
+        self.gap = true;
     }
 
     /// Something that somebody does to a server.
     pub(crate) fn stroke(&mut self, at_s: f64, text: &str) -> Outcome {
         let line = format!("{at_s:>7.2} s  {} {text}", self.paint.sign("▲", "!"));
-        self.put("")?;
+        self.blank();
         self.put(&self.paint.ink(Ink::Warn, &line))
     }
 
@@ -81,7 +92,7 @@ impl Story {
         };
         let arrow = self.paint.sign("→", "->");
         let line = format!(
-            "{:>7.2} s  {arrow} {:<10} {:<36} {}",
+            "{:>7.2} s  {arrow} {:<10} {:<33} {}",
             told.at_s,
             told.server,
             told.what,
@@ -137,14 +148,15 @@ impl Story {
                 Cell::inked(ink, outcome),
             ]);
         }
-        self.put("")?;
+        self.blank();
         let text = grid.render(self.paint, self.width);
         self.put(text.trim_end())
     }
 
     fn put(&mut self, line: &str) -> Outcome {
         let clear = if self.waiting { "\r\x1b[K" } else { "" };
-        self.write(&format!("{clear}{line}\n")).map_err(|error| unwritten(&error))
+        let gap = if std::mem::take(&mut self.gap) { "\n" } else { "" };
+        self.write(&format!("{clear}{gap}{line}\n")).map_err(|error| unwritten(&error))
     }
 
     fn write(&self, text: &str) -> io::Result<()> {

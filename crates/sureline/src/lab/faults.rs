@@ -99,13 +99,10 @@ impl Faults {
 
     /// Ends one fault; whether there was one.
     pub(crate) async fn end(&self, id: u64) -> bool {
-        let known = self.plan().active.contains_key(&id);
-        let since = self.plan().active.get(&id).map(|active| active.server);
-        if let Some(server) = since {
-            let removed = self.plan().active.remove(&id);
-            self.after_end(server, removed.map(|active| (id, active)).into_iter().collect()).await;
-        }
-        known
+        let ended = self.plan().active.remove(&id);
+        let Some(active) = ended else { return false };
+        self.after_end(active.server, BTreeMap::from([(id, active)])).await;
+        true
     }
 
     /// Ends every fault.
