@@ -1,0 +1,49 @@
+//! The phone against servers that other people wrote: Kamailio registrars, Knot as name server, in
+//! network namespaces of their own.
+//!
+//! `matrix.tsv` has a row for each cell. [`runner`] runs the cells side by side; [`cell`] builds
+//! the servers of one and the phone, a process of its own; the [`stories`] tell what happens in it.
+//! What is asserted comes from a capture of the cable between phone and servers ([`capture`]) and
+//! from what Kamailio says it got ([`kamailio`]), never from the phone's own events alone.
+//!
+//! What a cell leaves behind (capture, logs, the phone's events) lies in the target folder under
+//! `tmp/interop/CELL`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
+    clippy::print_stdout,
+    reason = "a test that is surprised has to fail, and a long one says how far it is"
+)]
+
+mod capture;
+mod cell;
+mod child;
+mod kamailio;
+mod knot;
+mod matrix;
+mod network;
+mod phone;
+mod prerequisites;
+mod runner;
+mod servers;
+mod stories;
+mod wait;
+mod wire;
+
+use std::sync::{Mutex, PoisonError};
+
+#[test]
+fn registers_at_whichever_real_server_lives() {
+    alone(|| runner::run(&matrix::rows()));
+}
+
+/// Runs one test of this program at a time: they measure times, and there may be two cores.
+fn alone(test: impl FnOnce()) {
+    static RUNNING: Mutex<()> = Mutex::new(());
+    let _running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+    if prerequisites::are_met() {
+        test();
+    }
+}

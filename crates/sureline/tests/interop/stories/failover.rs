@@ -1,0 +1,45 @@
+//! Guide, "REGISTER Failover": the primary has no response, the secondary takes over, and the next
+//! REGISTER attempt is at the primary again.
+
+use super::expect::{assert_challenged, assert_given_up, assert_refresh, begin, next_contact};
+use crate::cell::Cell;
+use crate::kamailio::Fault;
+use crate::servers::Server::{Primary, Secondary};
+
+pub(crate) fn play(mut cell: Cell<'_>) {
+    begin(&mut cell, &[]);
+
+    // Guide, "REGISTER Failover" steps 1 to 4.
+    let failed_s = cell.fail(&[Primary]);
+    let moved = cell.granted(Secondary, failed_s);
+    assert_given_up(&cell, (Primary, Secondary), failed_s);
+    assert_challenged(&cell, &moved);
+    assert_holds(&cell, &moved.to.addr(cell.row.transport).to_string());
+
+    // "The phone waits until next REGISTER attempt and then sends [it] to the primary server."
+    cell.heal(&[Primary]);
+    let next = next_contact(&cell, &moved);
+    assert_refresh(&moved, &next);
+    let back = if cell.row.fault() == Fault::UnavailableForAWhile {
+        // Behaviour §2: not before its Retry-After has run.
+        assert_eq!(next.to, Secondary);
+        let kept = cell.granted(Secondary, next.at_s);
+        let later = next_contact(&cell, &kept);
+        assert_refresh(&kept, &later);
+        later
+    } else {
+        next
+    };
+    assert_eq!(back.to, Primary);
+    cell.granted(Primary, back.at_s);
+    assert_holds(&cell, &Primary.addr(cell.row.transport).to_string());
+    cell.finish(&[Primary]);
+}
+
+/// What the phone shows has a 200 OK behind it.
+fn assert_holds(cell: &Cell<'_>, addr: &str) {
+    let (account, code) = cell.phone().status();
+    let shown = account["servers"][0]["lease"]["next_hop"].as_str().unwrap_or_default();
+    assert_eq!(shown, format!("{}/{addr}", cell.row.transport), "{account}");
+    assert_eq!(code, Some(0));
+}
