@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use crate::log::{Follower, Held};
+use crate::sheet::{Patch, Scope, Sheet};
 use crate::status::Status;
 
 /// An answer under way.
@@ -23,6 +24,16 @@ pub trait Desk: Send + Sync {
     fn settings(&self, line: Line) -> Pending<'_, Settings>;
     /// Changes settings of an account: all of them, or none and every error by key.
     fn apply(&self, line: Line, patch: Settings) -> Pending<'_, Settings>;
+    /// The settings of a scope as a form shows them; secrets are left out.
+    fn sheet(&self, scope: Scope) -> Pending<'_, Sheet>;
+    /// Changes settings of a scope: checks all, writes them where they outlive a crash, then tells
+    /// the phone; gives the keys that changed.
+    fn revise(&self, scope: Scope, patch: Patch) -> Pending<'_, Vec<String>>;
+    /// What differs from the defaults, as a file without secrets.
+    fn export(&self, phone: Option<String>) -> Pending<'_, String>;
+    /// Takes over what a configuration file says, as if it were typed into forms: all that this
+    /// phone reads, or nothing where a value is not permitted.
+    fn import(&self, phone: Option<String>, file: Vec<u8>) -> Pending<'_, Provisioned>;
     /// Reads the configuration files again.
     fn provision(&self) -> Pending<'_, Provisioned>;
     /// Events after `since` (or all that are held), and those to come where `reading` says so.
@@ -129,6 +140,9 @@ pub enum Refused {
     /// Not possible now (409); the text says why.
     #[error("{0}")]
     Conflict(String),
+    /// Other values hold than those that a change was decided on (409).
+    #[error("the settings were changed meanwhile; read them again")]
+    Stale,
     /// Values that are not permitted, with what is (422).
     #[error("{}", list(.0))]
     Invalid(BTreeMap<String, String>),

@@ -12,6 +12,7 @@ mod event;
 mod log;
 mod narrate;
 pub mod remote;
+mod sheet;
 mod stamp;
 mod status;
 
@@ -20,6 +21,7 @@ pub use desk::{Desk, Events, Line, Pending, Provisioned, Reading, Refused, Setti
 pub use event::{EventBody, EventLine, LocatedHopLine};
 pub use log::{About, EventLog, Follower, Held};
 pub use narrate::{Narrator, Sentence, Weight, span};
+pub use sheet::{Field, Patch, Scope, Sheet};
 pub use stamp::Stamp;
 pub use status::{
     AccountStatus, HopStatus, LeaseStatus, MoveLine, NextStatus, PhoneStatus, ServerStatus, Status,

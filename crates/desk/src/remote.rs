@@ -19,6 +19,7 @@ use crate::desk::{
     Desk, Events, Line, Pending, Provisioned, Reading, Refused, Settings, TraceLine,
 };
 use crate::log::Held;
+use crate::sheet::{Patch, Scope, Sheet};
 use crate::status::Status;
 
 /// A running phone, found by its control file.
@@ -26,6 +27,12 @@ use crate::status::Status;
 pub struct Remote {
     authority: Arc<str>,
     token: Arc<str>,
+}
+
+/// The body of a request.
+struct Payload {
+    kind: &'static str,
+    bytes: Bytes,
 }
 
 /// How long an answer may take.
@@ -53,6 +60,16 @@ impl Remote {
         path: &str,
         body: Option<String>,
     ) -> Result<T, Refused> {
+        let body = body.map(|json| Payload { kind: "application/json", bytes: json.into() });
+        self.ask_with(method, path, body).await
+    }
+
+    async fn ask_with<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Payload>,
+    ) -> Result<T, Refused> {
         let answer = tokio::time::timeout(ANSWER_WITHIN, self.ask_bytes(method, path, body));
         let bytes = answer.await.map_err(|_| self.silent())??;
         let bytes = if bytes.is_empty() { Bytes::from_static(b"null") } else { bytes };
@@ -63,7 +80,7 @@ impl Remote {
         &self,
         method: Method,
         path: &str,
-        body: Option<String>,
+        body: Option<Payload>,
     ) -> Result<Bytes, Refused> {
         let response = self.send(method, path, body).await?;
         let status = response.status();
@@ -76,7 +93,7 @@ impl Remote {
         &self,
         method: Method,
         path: &str,
-        body: Option<String>,
+        body: Option<Payload>,
     ) -> Result<Response<Incoming>, Refused> {
         let stream = TcpStream::connect(&*self.authority).await.map_err(|_| self.silent())?;
         let (mut sender, connection) =
@@ -87,11 +104,11 @@ impl Remote {
             .uri(path)
             .header("host", &*self.authority)
             .header("authorization", format!("Bearer {}", self.token));
-        if body.is_some() {
-            request = request.header("content-type", "application/json");
+        if let Some(body) = &body {
+            request = request.header("content-type", body.kind);
         }
-        let body = Full::new(Bytes::from(body.unwrap_or_default()));
-        let request = request.body(body).map_err(|_| Refused::Malformed(path.into()))?;
+        let body = body.map(|body| body.bytes).unwrap_or_default();
+        let request = request.body(Full::new(body)).map_err(|_| Refused::Malformed(path.into()))?;
         sender.send_request(request).await.map_err(|_| self.foreign())
     }
 
@@ -140,6 +157,33 @@ impl Desk for Remote {
         })
     }
 
+    fn sheet(&self, scope: Scope) -> Pending<'_, Sheet> {
+        Box::pin(async move {
+            self.ask(Method::GET, &query("/api/settings", &scope_pairs(&scope)), None).await
+        })
+    }
+
+    fn revise(&self, scope: Scope, patch: Patch) -> Pending<'_, Vec<String>> {
+        Box::pin(async move {
+            let path = query("/api/settings", &scope_pairs(&scope));
+            self.ask(Method::PATCH, &path, serde_json::to_string(&patch).ok()).await
+        })
+    }
+
+    fn export(&self, phone: Option<String>) -> Pending<'_, String> {
+        Box::pin(async move {
+            self.ask(Method::GET, &query("/api/export", &[("phone", phone)]), None).await
+        })
+    }
+
+    fn import(&self, phone: Option<String>, file: Vec<u8>) -> Pending<'_, Provisioned> {
+        Box::pin(async move {
+            let path = query("/api/import", &[("phone", phone)]);
+            let body = Payload { kind: "text/plain", bytes: file.into() };
+            self.ask_with(Method::POST, &path, Some(body)).await
+        })
+    }
+
     fn provision(&self) -> Pending<'_, Provisioned> {
         Box::pin(self.ask(Method::POST, "/api/provision", None))
     }
@@ -163,10 +207,25 @@ fn path_of(line: &Line, act: &str) -> String {
     format!("/api/accounts/{account}{act}{phone}")
 }
 
+fn scope_pairs(scope: &Scope) -> [(&'static str, Option<String>); 2] {
+    let account = scope.account.map(|number| number.to_string());
+    [("phone", scope.phone.clone()), ("account", account)]
+}
+
+fn query(path: &str, pairs: &[(&str, Option<String>)]) -> String {
+    let said: Vec<_> = pairs
+        .iter()
+        .filter_map(|(name, value)| value.as_ref().map(|value| format!("{name}={value}")))
+        .collect();
+    if said.is_empty() { path.to_owned() } else { format!("{path}?{}", said.join("&")) }
+}
+
 #[derive(Default, Deserialize)]
 struct ErrorBody {
     error: Option<String>,
     errors: Option<Settings>,
+    #[serde(default)]
+    stale: bool,
 }
 
 fn refusal(status: StatusCode, body: &[u8]) -> Refused {
@@ -175,6 +234,7 @@ fn refusal(status: StatusCode, body: &[u8]) -> Refused {
     match status {
         StatusCode::UNAUTHORIZED => Refused::Unauthorized,
         StatusCode::NOT_FOUND => Refused::NotFound(text),
+        StatusCode::CONFLICT if body.stale => Refused::Stale,
         StatusCode::CONFLICT => Refused::Conflict(text),
         StatusCode::UNPROCESSABLE_ENTITY => Refused::Invalid(body.errors.unwrap_or_default()),
         _ => Refused::Malformed(text),

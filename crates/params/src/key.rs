@@ -93,7 +93,9 @@ impl Key {
         self.place
     }
 
-    pub(crate) fn numbers(self) -> [u16; 2] {
+    /// The numbers in place of X, Y and N, in the order of the pattern; 0 where there is none.
+    #[must_use]
+    pub fn numbers(self) -> [u16; 2] {
         self.numbers
     }
 

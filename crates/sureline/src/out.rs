@@ -50,6 +50,7 @@ impl From<Refused> for Failure {
             Refused::Unauthorized
             | Refused::NotFound(_)
             | Refused::Conflict(_)
+            | Refused::Stale
             | Refused::Unreachable(_) => Self::failed(refused),
         }
     }

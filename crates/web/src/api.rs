@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, get, post};
-use desk::{Desk, Events, Line, Reading, Refused, Settings};
+use desk::{Desk, Events, Line, Reading, Refused, Scope, Settings};
 use futures_util::stream;
 use serde::Deserialize;
 use serde_json::Value;
@@ -22,6 +22,8 @@ use crate::error::{Failure, answer_error, answer_json};
 
 /// The largest body that is read.
 const BODY_BYTES_MAX: usize = 256 << 10;
+/// The largest configuration file that is imported.
+const FILE_BYTES_MAX: usize = 4 << 20;
 /// A silent event stream gets a comment this often, so that a dead reader is noticed.
 const COMMENT_EVERY: Duration = Duration::from_secs(15);
 
@@ -49,6 +51,9 @@ fn routes() -> Vec<(&'static str, MethodRouter<Arc<dyn Desk>>)> {
         ("/api/events", get(events)),
         ("/api/trace", get(trace)),
         ("/api/provision", post(provision)),
+        ("/api/settings", get(sheet).patch(revise)),
+        ("/api/export", get(export)),
+        ("/api/import", post(import).layer(DefaultBodyLimit::max(FILE_BYTES_MAX))),
     ]
 }
 
@@ -94,6 +99,37 @@ async fn register(
 
 async fn provision(State(desk): Shared) -> Answer {
     Ok(answer_json(StatusCode::OK, &desk.provision().await?))
+}
+
+async fn sheet(State(desk): Shared, query: Result<Query<Scope>, QueryRejection>) -> Answer {
+    let Query(scope) = query.map_err(|problem| malformed(&problem))?;
+    Ok(answer_json(StatusCode::OK, &desk.sheet(scope).await?))
+}
+
+async fn revise(
+    State(desk): Shared,
+    query: Result<Query<Scope>, QueryRejection>,
+    body: Bytes,
+) -> Answer {
+    let Query(scope) = query.map_err(|problem| malformed(&problem))?;
+    let patch = serde_json::from_slice(&body).map_err(|problem| {
+        Refused::Malformed(format!("the body has to be an object with values: {problem}"))
+    })?;
+    Ok(answer_json(StatusCode::OK, &desk.revise(scope, patch).await?))
+}
+
+async fn export(State(desk): Shared, query: Result<Query<Which>, QueryRejection>) -> Answer {
+    let Query(Which { phone }) = query.map_err(|problem| malformed(&problem))?;
+    Ok(answer_json(StatusCode::OK, &desk.export(phone).await?))
+}
+
+async fn import(
+    State(desk): Shared,
+    query: Result<Query<Which>, QueryRejection>,
+    body: Bytes,
+) -> Answer {
+    let Query(Which { phone }) = query.map_err(|problem| malformed(&problem))?;
+    Ok(answer_json(StatusCode::OK, &desk.import(phone, body.to_vec()).await?))
 }
 
 async fn trace(State(desk): Shared, query: Result<Query<Around>, QueryRejection>) -> Answer {

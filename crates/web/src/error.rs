@@ -22,6 +22,10 @@ impl IntoResponse for Failure {
             Refused::Unauthorized => StatusCode::UNAUTHORIZED,
             Refused::NotFound(_) => StatusCode::NOT_FOUND,
             Refused::Conflict(_) => StatusCode::CONFLICT,
+            Refused::Stale => {
+                let body = json!({ "error": self.0.to_string(), "stale": true });
+                return answer_json(StatusCode::CONFLICT, &body);
+            }
             Refused::Invalid(errors) => {
                 return answer_json(StatusCode::UNPROCESSABLE_ENTITY, &json!({ "errors": errors }));
             }

@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex};
 
 use desk::remote::Remote;
 use desk::{
-    About, AccountStatus, ControlFile, Desk, EventBody, EventLog, Events, Line, Pending,
-    PhoneStatus, Provisioned, Reading, Refused, Settings, Stamp, Status, TraceLine,
+    About, AccountStatus, ControlFile, Desk, EventBody, EventLog, Events, Field, Line, Patch,
+    Pending, PhoneStatus, Provisioned, Reading, Refused, Scope, Settings, Sheet, Stamp, Status,
+    TraceLine,
 };
 use net::Instant;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -54,6 +55,39 @@ impl Desk for Table {
             self.settings.lock().unwrap().extend(patch);
             Ok(self.settings.lock().unwrap().clone())
         })
+    }
+
+    fn sheet(&self, scope: Scope) -> Pending<'_, Sheet> {
+        let field = Field { value: "4605".into(), ..Field::default() };
+        let fields = [(format!("{:?}", scope.account), field)].into();
+        let sheet = Sheet {
+            phone: scope.phone.unwrap_or_default(),
+            model: "SIP-T46G".into(),
+            firmware: 81,
+            profile: "compat".into(),
+            account_max: 16,
+            revision: "r1".into(),
+            fields,
+        };
+        Box::pin(async { Ok(sheet) })
+    }
+
+    fn revise(&self, _scope: Scope, patch: Patch) -> Pending<'_, Vec<String>> {
+        Box::pin(async move {
+            match patch.read_at.as_deref() {
+                Some("r1") => Ok(patch.values.into_keys().collect()),
+                _ => Err(Refused::Stale),
+            }
+        })
+    }
+
+    fn export(&self, phone: Option<String>) -> Pending<'_, String> {
+        Box::pin(async { Ok(format!("# {}\n", phone.unwrap_or_default())) })
+    }
+
+    fn import(&self, _phone: Option<String>, file: Vec<u8>) -> Pending<'_, Provisioned> {
+        let changed = vec![String::from_utf8(file).unwrap()];
+        Box::pin(async { Ok(Provisioned { changed, problems: vec![] }) })
     }
 
     fn provision(&self) -> Pending<'_, Provisioned> {
@@ -185,6 +219,24 @@ async fn settings_change_all_together_or_not_at_all() {
         panic!("an impossible value was taken");
     };
     assert_eq!(errors["account.1.sip_server.1.expires"], "30 to 2147483647");
+}
+
+#[tokio::test]
+async fn forms_are_read_and_revised_as_they_were_meant() {
+    let running = running().await;
+    let remote = remote(&running, "secret");
+    let scope = Scope { phone: Some("001565000001".into()), account: Some(2) };
+    let sheet = remote.sheet(scope.clone()).await.unwrap();
+    assert_eq!((sheet.phone.as_str(), sheet.revision.as_str()), ("001565000001", "r1"));
+    assert_eq!(sheet.fields["Some(2)"].value, "4605");
+    assert!(remote.sheet(Scope::default()).await.unwrap().fields.contains_key("None"));
+    let values: Settings = [("account.2.label".into(), "desk".into())].into();
+    let patch = |read_at: &str| Patch { values: values.clone(), read_at: Some(read_at.into()) };
+    assert_eq!(remote.revise(scope.clone(), patch("r1")).await.unwrap(), ["account.2.label"]);
+    assert_eq!(remote.revise(scope, patch("r0")).await, Err(Refused::Stale));
+    assert_eq!(remote.export(None).await.unwrap(), "# \n");
+    let file = b"account.1.label = x\n".to_vec();
+    assert_eq!(remote.import(None, file).await.unwrap().changed, ["account.1.label = x\n"]);
 }
 
 #[tokio::test]

@@ -26,6 +26,7 @@ use crate::lab::until_ended;
 use crate::out::{Failure, Outcome, say};
 use crate::run::config::Config;
 use crate::run::engine::{Engine, EngineConfig, resolver};
+use crate::run::kept::Kept;
 use crate::run::sources::{Role, SourceFile};
 use crate::state::random;
 use scene::{Claim, Scene, Stopped};
@@ -213,7 +214,7 @@ fn config_of(folder: &Folder, (mac, text): (&str, &str)) -> Result<Config, Failu
     fs::write(&path, text).map_err(Failure::failed)?;
     let files = vec![SourceFile { path, role: Role::Mac }];
     let device = Device { mac, ..Device::default() };
-    Config::load(device, files, &[], folder.0.join(format!("{mac}-local.cfg")))
+    Config::load(device, files, &[], Kept::new(&folder.0, mac, random()?))
 }
 
 fn engine_of(servers: &Servers, settings: &PhoneSettings) -> Result<Engine, Failure> {

@@ -1,17 +1,16 @@
 //! The configuration of one phone: its files, what was changed while it ran, and what that means.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::PathBuf;
 
 use desk::{Provisioned, Refused, Settings};
-use host::files::{self, Access};
+use host::files;
 use params::{
-    Device, FILE_BYTES_MAX, Finding, Interner, Key, Layer, Layers, Mac, PhoneSettings, Source,
-    View, rows,
+    Device, EditFault, FILE_BYTES_MAX, Finding, Interner, Key, Layer, Layers, Mac, ParamError,
+    PhoneSettings, Problem, Row, Source, View, rows,
 };
 
 use super::engine::unreadable;
+use super::kept::{Changes, Kept, digest};
 use super::local::no_account;
 use super::sources::{Role, SourceFile};
 use crate::cli::Assignment;
@@ -24,26 +23,27 @@ struct Read {
     bytes: Vec<u8>,
 }
 
-/// Whether what was changed while the phone ran wins over the files.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum LocalFile {
-    /// It lies above them: a change acts at once.
-    Wins,
-    /// As `static.auto_provision.custom.protect` says: without it files win again when they are read.
-    AsProtected,
-}
-
 /// The configuration of one phone.
 pub(crate) struct Config {
     device: Device,
     files: Vec<SourceFile>,
     set: Vec<Assignment>,
-    local: PathBuf,
+    kept: Kept,
     reads: Vec<Read>,
+    /// Lies above the files, so that a change acts at once; what new files say is taken out of it.
+    changes: Changes,
     layers: Layers,
-    interner: Interner,
     settings: PhoneSettings,
+    errors: Vec<ParamError>,
     problems: Vec<String>,
+}
+
+/// What the layers come to.
+struct Drawn {
+    layers: Layers,
+    settings: PhoneSettings,
+    findings: Vec<Finding>,
+    errors: Vec<ParamError>,
 }
 
 /// The key that decides whether changes outlive provisioning.
@@ -56,25 +56,32 @@ impl Config {
         device: Device,
         files: Vec<SourceFile>,
         set: &[Assignment],
-        local: PathBuf,
+        kept: Kept,
     ) -> Result<Self, Failure> {
         let reads = read_all(&files)?;
+        let changes = kept.open()?;
         let mut config = Self {
             device,
             files,
             set: set.to_vec(),
-            local,
+            kept,
             reads,
+            changes,
             layers: Layers::default(),
-            interner: Interner::default(),
             settings: Layers::default().settings(&device, &mut Interner::default()).0,
+            errors: Vec::new(),
             problems: Vec::new(),
         };
-        let local = config.read_local();
-        let findings = config.build(&local, LocalFile::AsProtected);
-        let refused = findings.iter().filter(|finding| is_fatal(finding));
+        let unwritten = config.make_way_for_files();
+        let drawn = config.draw(&config.reads, &config.changes);
+        let refused = drawn.findings.iter().filter(|finding| is_fatal(finding));
         let refused: Vec<_> = refused.map(ToString::to_string).collect();
-        if refused.is_empty() { Ok(config) } else { Err(Failure::Misused(refused.join("\n"))) }
+        if !refused.is_empty() {
+            return Err(Failure::Misused(refused.join("\n")));
+        }
+        config.adopt(drawn);
+        config.problems.extend(unwritten);
+        Ok(config)
     }
 
     pub(crate) fn mac(&self) -> Mac {
@@ -90,18 +97,26 @@ impl Config {
         &self.problems
     }
 
+    /// What this device makes of the layers.
+    pub(super) fn view(&self) -> View<'_> {
+        View::new(&self.layers, &self.device)
+    }
+
+    pub(super) fn kept(&self) -> &Kept {
+        &self.kept
+    }
+
+    /// What differs from the defaults, as a file without secrets.
+    pub(crate) fn export(&self) -> String {
+        let Device { mac, model, firmware, .. } = self.device;
+        self.layers.export(&format!("{model}, firmware {firmware}, {mac}"))
+    }
+
     /// The account meant: the one given, else the lowest that is enabled.
     pub(crate) fn line(&self, account: Option<u8>) -> Result<u8, Refused> {
         let accounts = &self.settings.accounts;
         match account {
-            Some(number) if number > self.device.model.account_max() || number == 0 => {
-                Err(Refused::NotFound(format!(
-                    "{} has accounts 1 to {}",
-                    self.device.model,
-                    self.device.model.account_max()
-                )))
-            }
-            Some(number) => Ok(number),
+            Some(number) => self.existing(number),
             None => {
                 let lowest = accounts.iter().find(|account| account.enabled);
                 lowest.map(|account| account.number).ok_or_else(|| no_account(1))
@@ -109,128 +124,227 @@ impl Config {
         }
     }
 
+    /// The account, if the model has it.
+    pub(super) fn existing(&self, account: u8) -> Result<u8, Refused> {
+        let Device { model, .. } = self.device;
+        if (1..=model.account_max()).contains(&account) {
+            return Ok(account);
+        }
+        let text = format!("{model} has accounts 1 to {}", model.account_max());
+        Err(Refused::NotFound(text))
+    }
+
     /// The values of an account that act on this device, defaults included, secrets left out.
     pub(crate) fn account(&self, account: u8) -> Result<Settings, Refused> {
-        let view = View::new(&self.layers, &self.device);
+        let view = self.view();
         let of_account = rows().filter(|row| row.is_of_account() && !row.secret);
-        let keys = of_account.flat_map(|row| {
-            let servers = if row.pattern.contains(".Y.") { 1..=2 } else { 0..=0 };
-            servers.filter_map(|y| Key::of(row.pattern, [u16::from(account), y]))
-        });
+        let keys = of_account.flat_map(|row| keys_of(row, Some(account)));
         let settings = keys.filter(|key| view.acts(*key));
         Ok(settings.map(|key| (key.to_string(), view.value(key).to_owned())).collect())
     }
 
     /// Changes values of an account, all of them or none; gives the keys that changed.
     pub(crate) fn patch(&mut self, account: u8, patch: &Settings) -> Result<Vec<String>, Refused> {
-        let mut errors = Settings::new();
-        let mut lines = parse_local(&self.read_local());
-        for (key, value) in patch {
-            match self.checked(account, key, value) {
-                Ok(key) => {
-                    lines.insert(key.to_string(), value.clone());
-                }
+        self.revise(Some(account), patch)
+    }
+
+    /// Changes values of an account, or those that belong to none: all of them, or none and every
+    /// error by key.
+    pub(super) fn revise(
+        &mut self,
+        account: Option<u8>,
+        patch: &Settings,
+    ) -> Result<Vec<String>, Refused> {
+        let (mut values, mut errors) = (Vec::new(), Settings::new());
+        for (name, value) in patch {
+            match self.checked(account, name, value) {
+                Ok(key) => values.push((key, value.as_str())),
                 Err(problem) => {
-                    errors.insert(key.clone(), problem);
+                    errors.insert(name.clone(), problem);
                 }
             }
         }
+        if errors.is_empty() { self.take(&values) } else { Err(Refused::Invalid(errors)) }
+    }
+
+    /// Takes values that were checked one by one: sees whether they fit together, writes them, and
+    /// only then lets them hold; gives the keys that changed.
+    pub(super) fn take(&mut self, values: &[(Key, &str)]) -> Result<Vec<String>, Refused> {
+        let changes = self.changes.with(values).map_err(|faults| refusal(&faults))?;
+        let changes = changes.read_with(&self.digest());
+        let drawn = self.draw(&self.reads, &changes);
+        let arisen = drawn.errors.iter().filter(|error| !self.is_known(error));
+        let errors: Settings = arisen.map(error_at_field).collect();
         if !errors.is_empty() {
             return Err(Refused::Invalid(errors));
         }
-        let text = written(&lines);
-        files::replace(&self.local, text.as_bytes(), Access::Private).map_err(|error| {
-            Refused::Conflict(format!("cannot write {}: {error}", self.local.display()))
-        })?;
+        self.kept.write(&self.changes, &changes).map_err(Refused::Conflict)?;
+        self.changes = changes;
         let before = self.layers.clone();
-        self.build(text.as_bytes(), LocalFile::Wins);
+        self.adopt(drawn);
         Ok(self.changed_since(&before))
     }
 
     /// Reads the files again; where one cannot be read or is none, everything stays as it is.
     pub(crate) fn reload(&mut self) -> Result<Provisioned, Refused> {
         let reads = read_all(&self.files).map_err(|failure| Refused::Conflict(text_of(failure)))?;
-        let before = (self.layers.clone(), std::mem::replace(&mut self.reads, reads));
-        let local = self.read_local();
-        let findings = self.build(&local, LocalFile::AsProtected);
-        if let Some(refused) = findings.iter().find(|finding| finding.refuses_file()) {
-            let text = refused.to_string();
-            self.reads = before.1;
-            self.build(&local, LocalFile::AsProtected);
-            return Err(Refused::Conflict(text));
+        let trial = self.draw(&reads, &self.changes);
+        if let Some(refused) = trial.findings.iter().find(|finding| finding.refuses_file()) {
+            return Err(Refused::Conflict(refused.to_string()));
         }
-        Ok(Provisioned { changed: self.changed_since(&before.0), problems: self.problems.clone() })
+        self.reads = reads;
+        let unwritten = self.make_way_for_files();
+        let before = self.layers.clone();
+        self.adopt(self.draw(&self.reads, &self.changes));
+        self.problems.extend(unwritten);
+        Ok(Provisioned { changed: self.changed_since(&before), problems: self.problems.clone() })
     }
 
-    fn read_local(&self) -> Vec<u8> {
-        // It is there only once something was changed.
-        fs::read(&self.local).unwrap_or_default()
+    /// Files that were not read before win over what was changed on the phone, unless that is
+    /// protected; files that are as they were are not applied again. Says what cannot be written.
+    fn make_way_for_files(&mut self) -> Option<String> {
+        let digest = self.digest();
+        if self.changes == Changes::default() || self.changes.were_read_with(&digest) {
+            return None;
+        }
+        let sources: Vec<_> = self.reads.iter().map(Read::source).collect();
+        let (files, _) = Layers::load(&sources);
+        let protected = self.protects(&files);
+        let written: BTreeSet<Key> = files.assignments().iter().map(|it| it.key).collect();
+        let is_static = |key: &Key| key.row().pattern.starts_with("static.");
+        let overruled: Vec<_> =
+            written.into_iter().filter(|key| !protected || is_static(key)).collect();
+        // What is no configuration file any more is left as it is, and said when it is read.
+        let changes = self.changes.without(&overruled).unwrap_or_else(|_| self.changes.clone());
+        let changes = changes.read_with(&digest);
+        let unwritten = self.kept.write(&self.changes, &changes).err();
+        self.changes = changes;
+        unwritten
+    }
+
+    fn protects(&self, files: &Layers) -> bool {
+        let Some(key) = Key::of(PROTECT, [0, 0]) else { return false };
+        let ordered = self.set.iter().rfind(|it| it.key == PROTECT);
+        let written = || files.effective(key).map(|protect| protect.value);
+        ordered.map(|it| it.value.as_str()).or_else(written) == Some("1")
+    }
+
+    fn digest(&self) -> String {
+        digest(self.reads.iter().map(|read| read.bytes.as_slice()))
     }
 
     /// Lays the layers over one another and draws the settings from them.
-    fn build(&mut self, local: &[u8], place: LocalFile) -> Vec<Finding> {
+    fn draw(&self, reads: &[Read], changes: &Changes) -> Drawn {
         let set: String =
             self.set.iter().map(|it| format!("{} = {}\n", it.key, it.value)).collect();
-        let name = self.local.display().to_string();
-        let local = Source { name: &name, layer: Layer::Local, bytes: local };
-        let set = Source { name: "--set", layer: Layer::Set, bytes: set.as_bytes() };
-        let files = self.reads.iter();
-        let mut sources: Vec<_> = files
-            .map(|read| Source { name: &read.name, layer: read.layer, bytes: &read.bytes })
-            .collect();
-        if place == LocalFile::Wins || is_protected(&sources, set) {
-            sources.push(local);
-        } else {
-            sources.insert(0, local);
-        }
-        sources.push(set);
+        let [local, fixed] = self.kept.names();
+        let above = [
+            Source { name: &fixed, layer: Layer::Mac, bytes: &changes.fixed },
+            Source { name: &local, layer: Layer::Local, bytes: &changes.local },
+            Source { name: "--set", layer: Layer::Set, bytes: set.as_bytes() },
+        ];
+        let sources: Vec<_> = reads.iter().map(Read::source).chain(above).collect();
         let (layers, findings) = Layers::load(&sources);
-        let (settings, errors) = layers.settings(&self.device, &mut self.interner);
-        self.interner.sweep();
-        self.problems = findings.iter().map(ToString::to_string).collect();
-        self.problems.extend(errors.iter().map(ToString::to_string));
-        (self.layers, self.settings) = (layers, settings);
-        findings
+        let (settings, errors) = layers.settings(&self.device, &mut Interner::default());
+        Drawn { layers, settings, findings, errors }
     }
 
-    fn checked(&self, account: u8, key: &str, value: &str) -> Result<Key, String> {
-        let parsed: Key = key.parse().map_err(|fault: params::KeyFault| fault.to_string())?;
-        if parsed.account() != Some(account) {
-            return Err(format!("is no key of account {account}"));
+    fn adopt(&mut self, drawn: Drawn) {
+        self.problems = drawn.findings.iter().map(ToString::to_string).collect();
+        self.problems.extend(drawn.errors.iter().map(ToString::to_string));
+        (self.layers, self.settings) = (drawn.layers, drawn.settings);
+        self.errors = drawn.errors;
+    }
+
+    fn is_known(&self, error: &ParamError) -> bool {
+        self.errors.iter().any(|it| (it.key, &it.problem) == (error.key, &error.problem))
+    }
+
+    fn checked(&self, account: Option<u8>, name: &str, value: &str) -> Result<Key, String> {
+        let key: Key = name.parse().map_err(|fault: params::KeyFault| fault.to_string())?;
+        match (key.account() == account, account) {
+            (true, _) => {}
+            (false, Some(account)) => return Err(format!("is no key of account {account}")),
+            (false, None) => return Err("is a key of an account".into()),
         }
         if !value.is_empty() {
-            parsed.check(value).map_err(|fault| fault.to_string())?;
+            key.check(value).map_err(|fault| fault.to_string())?;
         }
+        self.is_open(key)?;
+        Ok(key)
+    }
+
+    /// Says why a change of the key would do nothing.
+    pub(super) fn is_open(&self, key: Key) -> Result<(), String> {
         let on_command_line = |it: &params::Assignment| it.origin.layer == Layer::Set;
-        if self.layers.assignments_of(parsed).any(on_command_line) {
+        if self.layers.assignments_of(key).any(on_command_line) {
             return Err("was set with --set, which wins for this run".into());
         }
-        let view = View::new(&self.layers, &self.device);
-        if !view.acts(parsed) {
-            let Device { model, firmware, .. } = self.device;
+        let Device { model, firmware, .. } = self.device;
+        if !key.row().is_read_by(model, firmware) {
             return Err(format!("has no effect on {model} with firmware {firmware}"));
         }
-        Ok(parsed)
+        Ok(())
     }
 
     fn changed_since(&self, before: &Layers) -> Vec<String> {
         let keys: BTreeSet<Key> = before.keys().chain(self.layers.keys()).collect();
-        let (old, new) = (View::new(before, &self.device), View::new(&self.layers, &self.device));
+        let (old, new) = (View::new(before, &self.device), self.view());
         let changed = keys.into_iter().filter(|key| old.value(*key) != new.value(*key));
         changed.map(|key| key.to_string()).collect()
     }
 }
 
+impl Read {
+    fn source(&self) -> Source<'_> {
+        Source { name: &self.name, layer: self.layer, bytes: &self.bytes }
+    }
+}
+
+/// The keys of a row that belong to an account, or to none.
+pub(super) fn keys_of(row: &Row, account: Option<u8>) -> impl Iterator<Item = Key> + use<> {
+    let pattern = row.pattern;
+    let has = |placeholder| pattern.split('.').any(|segment| segment == placeholder);
+    let below = match (has("Y"), row.n_max) {
+        (true, _) => 1..=2,
+        (false, 0) => 0..=0,
+        (false, n_max) => 1..=n_max,
+    };
+    below.filter_map(move |number| {
+        let numbers = account.map_or([number, 0], |account| [u16::from(account), number]);
+        Key::of(pattern, numbers)
+    })
+}
+
+/// What is wrong, at the field where it can be mended.
+fn error_at_field(error: &ParamError) -> (String, String) {
+    match &error.problem {
+        Problem::RecordNotWhole { missing } => {
+            (missing.to_string(), format!("is needed, since {} is set", error.key))
+        }
+        problem => (error.key.to_string(), problem.to_string()),
+    }
+}
+
+fn refusal(faults: &[EditFault]) -> Refused {
+    let mut errors = Settings::new();
+    for fault in faults {
+        match fault {
+            EditFault::Value { key, fault } => errors.insert(key.to_string(), fault.to_string()),
+            EditFault::StaticInLocal(key) | EditFault::Repeated(key) => {
+                errors.insert(key.to_string(), fault.to_string())
+            }
+            EditFault::NotAConfig(_) => {
+                return Refused::Conflict(format!("what was changed before cannot be read: {fault}"));
+            }
+        };
+    }
+    Refused::Invalid(errors)
+}
+
 /// Wrong use rather than a wrong value: a file that is none, or a mistake on the command line.
 fn is_fatal(finding: &Finding) -> bool {
     finding.refuses_file() || finding.origin.layer == Layer::Set
-}
-
-fn is_protected(sources: &[Source<'_>], set: Source<'_>) -> bool {
-    let sources: Vec<_> = sources.iter().copied().chain([set]).collect();
-    let (layers, _) = Layers::load(&sources);
-    let protect = Key::of(PROTECT, [0, 0]).and_then(|key| layers.effective(key));
-    protect.is_some_and(|protect| protect.value == "1")
 }
 
 fn read_all(files: &[SourceFile]) -> Result<Vec<Read>, Failure> {
@@ -247,18 +361,6 @@ fn read_all(files: &[SourceFile]) -> Result<Vec<Read>, Failure> {
     files.iter().map(read).collect()
 }
 
-fn parse_local(bytes: &[u8]) -> Settings {
-    let text = String::from_utf8_lossy(bytes);
-    let lines = text.lines().filter(|line| !line.starts_with('#'));
-    let pairs = lines.filter_map(|line| line.split_once('='));
-    pairs.map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned())).collect()
-}
-
-fn written(lines: &Settings) -> String {
-    let lines = lines.iter().map(|(key, value)| format!("{key} = {value}\n"));
-    format!("# What was changed while the phone ran.\n{}", lines.collect::<String>())
-}
-
 fn text_of(failure: Failure) -> String {
     match failure {
         Failure::Failed(text) | Failure::Misused(text) => text,
@@ -268,6 +370,8 @@ fn text_of(failure: Failure) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     struct Bench {
@@ -289,7 +393,8 @@ mod tests {
             let path = self.dir.path().join("001565000001.cfg");
             let set: Vec<Assignment> = set.iter().map(|it| it.parse().unwrap()).collect();
             let files = vec![SourceFile { path, role: Role::Mac }];
-            Config::load(Device::default(), files, &set, self.dir.path().join("local.cfg"))
+            let kept = Kept::new(self.dir.path(), Device::default().mac, [0; 16]);
+            Config::load(Device::default(), files, &set, kept)
         }
     }
 
@@ -298,6 +403,7 @@ mod tests {
     }
 
     const LABEL: &str = "account.1.label";
+    const NAME: &str = "account.1.display_name";
 
     #[test]
     fn a_wrong_value_is_said_with_file_and_line_and_keeps_the_default() {
@@ -328,8 +434,58 @@ mod tests {
         let changed = config.patch(1, &patch(&[(LABEL, "desk")])).unwrap();
         assert_eq!(changed, [LABEL]);
         assert_eq!(config.account(1).unwrap()[LABEL], "desk");
-        // Without protection provisioning overwrites it.
+        // Files that are as they were are not applied again, at a restart neither.
+        assert!(config.reload().unwrap().changed.is_empty());
+        assert_eq!(bench.load(&[]).unwrap().account(1).unwrap()[LABEL], "desk");
+    }
+
+    #[test]
+    fn new_files_overwrite_what_they_name_and_leave_the_rest_for_good() {
+        let bench = Bench::new("account.1.label = file\n");
+        let mut config = bench.load(&[]).unwrap();
+        config.patch(1, &patch(&[(LABEL, "desk"), (NAME, "Desk")])).unwrap();
+        bench.write("account.1.label = new\n");
         assert_eq!(config.reload().unwrap().changed, [LABEL]);
+        for config in [config, bench.load(&[]).unwrap()] {
+            let account = config.account(1).unwrap();
+            assert_eq!((account[LABEL].as_str(), account[NAME].as_str()), ("new", "Desk"));
+        }
+        // The next change lies above the new file again.
+        bench.load(&[]).unwrap().patch(1, &patch(&[(LABEL, "desk")])).unwrap();
+        assert_eq!(bench.load(&[]).unwrap().account(1).unwrap()[LABEL], "desk");
+    }
+
+    #[test]
+    fn a_key_that_is_static_is_changed_too_but_never_protected() {
+        const TIMEOUT: &str = "static.network.dns.query_timeout";
+        let bench = Bench::new(&format!("{PROTECT} = 1\n"));
+        let mut config = bench.load(&[]).unwrap();
+        config.revise(None, &patch(&[(TIMEOUT, "5")])).unwrap();
+        assert_eq!(bench.load(&[]).unwrap().settings().common.dns.query_timeout_s, 5);
+        bench.write(&format!("{PROTECT} = 1\n{TIMEOUT} = 7\n"));
+        assert_eq!(bench.load(&[]).unwrap().settings().common.dns.query_timeout_s, 7);
+    }
+
+    #[test]
+    fn values_that_do_not_fit_together_are_refused_at_the_field_that_mends_them() {
+        let bench = Bench::new("");
+        let mut config = bench.load(&[]).unwrap();
+        let record = patch(&[("dns_cache_a.1.name", "pbx.test")]);
+        let Err(Refused::Invalid(errors)) = config.revise(None, &record) else { panic!("taken") };
+        assert_eq!(errors["dns_cache_a.1.ip"], "is needed, since dns_cache_a.1.name is set");
+        assert!(config.settings().common.static_records.a.is_empty());
+        let whole = patch(&[("dns_cache_a.1.name", "pbx.test"), ("dns_cache_a.1.ip", "192.0.2.1")]);
+        assert_eq!(config.revise(None, &whole).unwrap().len(), 2);
+        assert_eq!(config.settings().common.static_records.a.len(), 1);
+    }
+
+    #[test]
+    fn what_cannot_be_kept_does_not_hold() {
+        let bench = Bench::new("account.1.label = file\n");
+        let mut config = bench.load(&[]).unwrap();
+        fs::create_dir(bench.dir.path().join("001565000001-local.cfg")).unwrap();
+        let refused = config.patch(1, &patch(&[(LABEL, "desk")]));
+        assert!(matches!(refused, Err(Refused::Conflict(text)) if text.contains("cannot write")));
         assert_eq!(config.account(1).unwrap()[LABEL], "file");
     }
 
@@ -356,7 +512,7 @@ mod tests {
         assert_eq!(errors.len(), 5, "{errors:?}");
         assert!(errors["account.1.sip_server.1.expires"].contains("30"), "{errors:?}");
         assert_eq!(config.account(1).unwrap()[LABEL], "file");
-        assert!(!bench.dir.path().join("local.cfg").exists());
+        assert!(!bench.dir.path().join("001565000001-local.cfg").exists());
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use desk::{
-    About, Desk, EventBody, EventLine, EventLog, Events, Line, Pending, PhoneStatus, Provisioned,
-    Reading, Refused, Settings, Status, TraceLine,
+    About, Desk, EventBody, EventLine, EventLog, Events, Line, Patch, Pending, PhoneStatus,
+    Provisioned, Reading, Refused, Scope, Settings, Sheet, Status, TraceLine,
 };
 use host::{Clock, Handle};
 use net::Instant;
@@ -13,7 +13,9 @@ use phone::{Command, Endpoint, PhoneView, RegisterStatus};
 
 use super::config::Config;
 use super::engine::{Engine, stamp};
+use super::import::import;
 use super::journal::Journal;
+use super::sheet::{revision, sheet};
 
 /// How much longer than a move itself its messages are looked for, in seconds.
 const TRACE_MARGIN_S: f64 = 1.0;
@@ -155,6 +157,44 @@ impl Desk for Local {
                 let account = config.line(line.account)?;
                 let changed = config.patch(account, &patch)?;
                 Ok((config.account(account)?, changed))
+            })
+            .await
+        })
+    }
+
+    fn sheet(&self, scope: Scope) -> Pending<'_, Sheet> {
+        Box::pin(async move {
+            let mut configs = self.configs();
+            sheet(pick_config(&mut configs, scope.phone.as_deref())?, scope.account)
+        })
+    }
+
+    fn revise(&self, scope: Scope, patch: Patch) -> Pending<'_, Vec<String>> {
+        Box::pin(async move {
+            self.change(scope.phone.as_deref(), "page", |config| {
+                if patch.read_at.is_some_and(|read| read != revision(config, scope.account)) {
+                    return Err(Refused::Stale);
+                }
+                let changed = config.revise(scope.account, &patch.values)?;
+                Ok((changed.clone(), changed))
+            })
+            .await
+        })
+    }
+
+    fn export(&self, phone: Option<String>) -> Pending<'_, String> {
+        Box::pin(async move {
+            let mut configs = self.configs();
+            Ok(pick_config(&mut configs, phone.as_deref())?.export())
+        })
+    }
+
+    fn import(&self, phone: Option<String>, file: Vec<u8>) -> Pending<'_, Provisioned> {
+        Box::pin(async move {
+            self.change(phone.as_deref(), "import", |config| {
+                let done = import(config, &file)?;
+                let changed = done.changed.clone();
+                Ok((done, changed))
             })
             .await
         })

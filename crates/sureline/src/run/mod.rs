@@ -3,10 +3,13 @@
 mod capture;
 pub(crate) mod config;
 pub(crate) mod engine;
+mod import;
 mod journal;
+pub(crate) mod kept;
 pub(crate) mod live;
 mod local;
 pub(crate) mod log;
+mod sheet;
 pub(crate) mod sources;
 mod writer;
 
@@ -25,6 +28,7 @@ use crate::out::{Failure, Outcome, complain};
 use crate::state::StateDir;
 use config::Config;
 use engine::{Engine, EngineConfig, resolver, sip_addresses, tls};
+use kept::Kept;
 use live::Live;
 use local::Local;
 use sources::Sources;
@@ -44,8 +48,8 @@ pub(crate) fn run(args: &RunArgs) -> Outcome {
         firmware: args.firmware,
         profile: args.profile.map(profile),
     };
-    let local = state.file(&format!("{}-local.cfg", sources.mac));
-    let config = Config::load(device, sources.files, &args.set, local)?;
+    let kept = Kept::new(state.path(), sources.mac, state.secret()?);
+    let config = Config::load(device, sources.files, &args.set, kept)?;
     if args.log > LogLevel::Off {
         for problem in config.problems() {
             complain(problem);
