@@ -36,6 +36,11 @@ pub(crate) enum Command {
     Parameters(ParametersArgs),
     /// Runs servers to try a phone against: a zone and three registrars, with faults on command.
     Lab(LabArgs),
+    /// Measures the figures of the README on this machine.
+    Bench(BenchArgs),
+    /// One process of `bench`.
+    #[command(hide = true)]
+    BenchPart(BenchPartArgs),
 }
 
 /// How to reach a running phone.
@@ -276,6 +281,56 @@ pub(crate) struct DemoArgs {
     /// Serves the control API of the phones that stay here too.
     #[arg(long, value_name = "ADDR:PORT", requires = "keep")]
     pub(crate) web: Option<SocketAddr>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Takes about five minutes. Exit 1 where a limit is missed. Figures a and b capture \
+    packets, which takes root (CAP_NET_RAW); figure e takes strace.")]
+pub(crate) struct BenchArgs {
+    /// Only these figures: a, b, c, d, e [default: all].
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "FIGURE")]
+    pub(crate) only: Vec<FigureName>,
+    /// Fewer runs, without the largest ones: to see that it works.
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Prints one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What `bench` measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FigureName {
+    /// How late a phone leaves a next hop that is silent.
+    #[value(name = "a")]
+    Failover,
+    /// How fast it leaves one that refuses.
+    #[value(name = "b")]
+    Refusal,
+    /// The memory of a phone.
+    #[value(name = "c")]
+    Memory,
+    /// Registrations for a second of processor time.
+    #[value(name = "d")]
+    Rate,
+    /// System calls of an idle phone.
+    #[value(name = "e")]
+    Idle,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchPartArgs {
+    #[arg(value_enum)]
+    pub(crate) role: PartRole,
+    /// What it is to do, as JSON.
+    pub(crate) order: String,
+}
+
+/// The processes of a measurement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PartRole {
+    Registrar,
+    Phones,
 }
 
 /// A name server: port 53 where none is given.

@@ -1,6 +1,7 @@
 //! The `sureline` command: wires the crates together and speaks to people.
 
 mod attached;
+mod bench;
 mod cli;
 mod demo;
 mod hosted;
@@ -24,6 +25,8 @@ fn main() -> ExitCode {
     let outcome = match &cli.command {
         Command::Demo(args) => demo::demo(args),
         Command::Lab(args) => lab::lab(args),
+        Command::Bench(args) => bench::bench(args),
+        Command::BenchPart(args) => bench::part(args),
         Command::Run(args) => run::run(args),
         Command::Resolve(args) => resolve::resolve(args),
         Command::Parameters(args) => parameters::parameters(args),

@@ -18,6 +18,8 @@ mod registrar;
 mod report;
 mod usage;
 
+use clap::ValueEnum as _;
+
 use crate::cli::{BenchArgs, BenchPartArgs, FigureName, PartRole};
 use crate::out::{Failure, Outcome, complain};
 
@@ -30,11 +32,16 @@ pub(crate) fn bench(args: &BenchArgs) -> Outcome {
     usage::permit_descriptors();
     let place = Place::find()?;
     let mut figures = Vec::new();
-    for name in FigureName::ALL {
-        if args.only.is_empty() || args.only.contains(&name) {
-            complain(&format!("measuring {}: {}", name.letter(), name.subject()));
-            figures.extend(measure(name, args, &place)?);
-        }
+    let all = FigureName::value_variants().iter().copied();
+    for name in all.filter(|name| args.only.is_empty() || args.only.contains(name)) {
+        let value = name.to_possible_value().unwrap_or_default();
+        complain(&format!(
+            "({}) {}, load {}",
+            value.get_name(),
+            value.get_help().map(ToString::to_string).unwrap_or_default(),
+            Machine::look().load
+        ));
+        figures.extend(measure(name, args, &place)?);
     }
     report::print(args, &Machine::look(), &figures)?;
     let missed = figures.iter().any(|figure| figure.is_met() == Some(false));

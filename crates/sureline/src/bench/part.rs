@@ -2,7 +2,9 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
 
+use clap::ValueEnum as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -21,14 +23,16 @@ impl Part {
     /// Starts a process with this order.
     pub(crate) fn start(role: PartRole, order: &impl Serialize) -> Result<Self, Failure> {
         let order = serde_json::to_string(order).map_err(Failure::failed)?;
+        let role = role.to_possible_value().unwrap_or_default();
+        let role = role.get_name();
         let program = std::env::current_exe().map_err(Failure::failed)?;
         let mut command = Command::new(program);
-        command.args(["bench-part", role.as_str(), &order]);
+        command.args(["bench-part", role, &order]);
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .map_err(|error| Failure::failed(format!("cannot start {}: {error}", role.as_str())))?;
+            .map_err(|error| Failure::failed(format!("cannot start {role}: {error}")))?;
         let (orders, told) = (child.stdin.take(), child.stdout.take());
         let told = told.ok_or_else(|| Failure::failed("a process without standard output"))?;
         Ok(Self { child, orders, told: BufReader::new(told) })
@@ -78,4 +82,10 @@ pub(crate) fn may_go_on() -> bool {
 /// Waits until the measuring process has what it wanted.
 pub(crate) fn wait_for_end() {
     while may_go_on() {}
+}
+
+/// Lets real time pass.
+#[expect(clippy::disallowed_methods, reason = "a measurement takes its time, and has no executor")]
+pub(crate) fn pause(span: Duration) {
+    std::thread::sleep(span);
 }

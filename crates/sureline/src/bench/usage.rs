@@ -25,7 +25,7 @@ pub(crate) fn resident_bytes() -> u64 {
 pub(crate) fn permit_descriptors() {
     if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
         // Where it is refused there are fewer connections, which the figures say.
-        drop(setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
+        setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap_or_default();
     }
 }
 
