@@ -335,7 +335,9 @@ fn refusal(faults: &[EditFault]) -> Refused {
                 errors.insert(key.to_string(), fault.to_string())
             }
             EditFault::NotAConfig(_) => {
-                return Refused::Conflict(format!("what was changed before cannot be read: {fault}"));
+                return Refused::Conflict(format!(
+                    "what was changed before cannot be read: {fault}"
+                ));
             }
         };
     }

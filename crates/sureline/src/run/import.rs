@@ -41,7 +41,9 @@ pub(super) fn import(config: &mut Config, file: &[u8]) -> Result<Provisioned, Re
                 };
                 values.insert(line.key, value);
             }
-            Err(why) => problems.push(format!("{}: {} {why}; it is left out", line.origin, line.key)),
+            Err(why) => {
+                problems.push(format!("{}: {} {why}; it is left out", line.origin, line.key))
+            }
         }
     }
     let values: Vec<_> = values.into_iter().collect();
@@ -85,11 +87,7 @@ mod tests {
         let done = import(&mut config, file).unwrap();
         assert_eq!(
             done.changed,
-            [
-                LABEL,
-                "account.1.sip_server.1.failback_timeout",
-                "static.network.dns.query_timeout"
-            ]
+            [LABEL, "account.1.sip_server.1.failback_timeout", "static.network.dns.query_timeout"]
         );
         assert_eq!(config.account(1).unwrap()[LABEL], "Desk");
         assert_eq!(config.account(1).unwrap()["account.1.sip_server.1.failback_timeout"], "60");
