@@ -15,6 +15,7 @@ mod report;
 mod rules;
 mod sarif;
 mod template;
+mod times;
 
 use locate::Progress;
 use params::{Device, Source};

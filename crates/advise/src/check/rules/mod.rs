@@ -1,9 +1,15 @@
 //! The rules, by what they look at.
 
 pub(crate) mod boot;
+mod effect;
 mod files;
+mod fleet;
 mod keys;
 mod layers;
+mod records;
+mod servers;
+mod times;
+mod together;
 mod values;
 mod vendor;
 
@@ -51,7 +57,27 @@ pub(crate) fn run(case: &Case<'_>) -> (Vec<Finding>, Work) {
     keys::check(case, &mut out);
     values::check(case, &mut out);
     layers::check(case, &mut out);
-    (merged(findings), work)
+    fleet::secrets(case, &mut out);
+    // What follows from values is unknown where a provisioning system fills them in.
+    if case.read.templates.is_empty() {
+        findings.extend(behaviour(case, &mut work));
+    }
+    (findings, work)
+}
+
+/// What follows from the values of all files together.
+fn behaviour(case: &Case<'_>, work: &mut Work) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut out = Out { findings: &mut findings, work };
+    for line in &case.lines {
+        servers::check(case, line, &mut out);
+        together::check(case, line, &mut out);
+        times::check(case, line, &mut out);
+    }
+    effect::check(case, &mut out);
+    records::check(case, &mut out);
+    fleet::behaviour(case, &mut out);
+    merged(findings)
 }
 
 /// Joins findings that say the same of several accounts.

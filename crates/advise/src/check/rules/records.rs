@@ -1,0 +1,492 @@
+//! The static DNS cache: records that are never asked for, or do not say what they seem to.
+
+use std::collections::BTreeSet;
+
+use locate::{Finding as Looked, Search, Source, Step, Trail};
+use params::{SrvWeight, StaticNaptr, StaticSrv, TransportType};
+
+use super::Out;
+use super::servers::same_name;
+use crate::check::case::{Case, Grouped};
+use crate::check::finding::{Edit, Finding, Fix, LineChange, Mark, Safety, shown};
+use crate::check::places::{Known, Place, walk_without_dns};
+
+pub(crate) fn check(case: &Case<'_>, out: &mut Out<'_>) {
+    let records = &case.settings().common.static_records;
+    let reach = Reach::of(case);
+    for record in &records.naptr {
+        let asked = reach.naptr(&record.name);
+        out.extend(never(case, &asked, "naptr", record.index, &record.name));
+        out.extend(dead_flag(case, record).filter(|_| asked != Asked::Never));
+        out.extend(spelled(case, "dns_cache_naptr.N.replace", record.index, &record.replacement));
+        out.extend(service_differs(case, record));
+    }
+    out.extend(equal_rank(case, &records.naptr));
+    for record in &records.srv {
+        let asked = reach.srv(&record.name);
+        out.extend(never(case, &asked, "srv", record.index, &record.name));
+        out.extend(spelled(case, "dns_cache_srv.N.name", record.index, &record.name));
+    }
+    for record in &records.a {
+        let asked = reach.address(&record.name);
+        out.extend(never(case, &asked, "a", record.index, &record.name));
+    }
+    out.extend(unused_while_dns_answers(case));
+    out.extend(weights(case, &records.srv));
+}
+
+/// Whether any lookup of any account can ask for a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Asked {
+    /// It is asked for where DNS says nothing.
+    Yes,
+    /// It is asked for here, and by phones with `naptr_build` 1.
+    WithNaptrBuild,
+    /// Records in DNS may lead to it.
+    Perhaps,
+    /// Nothing leads to it.
+    Never,
+}
+
+/// The names that lookups reach without DNS, and whether DNS can lead to others.
+struct Reach {
+    /// In lower case, without a dot at the end; by kind of record.
+    naptr: BTreeSet<String>,
+    srv: BTreeSet<String>,
+    addresses: BTreeSet<String>,
+    /// Services that only the static records are asked for (A35).
+    beyond_build: BTreeSet<String>,
+    /// Whether some account asks DNS for NAPTR, and for SRV.
+    asks_naptr: bool,
+    asks_srv: bool,
+    has_accounts: bool,
+}
+
+impl Reach {
+    fn of(case: &Case<'_>) -> Self {
+        let mut reach = Self {
+            naptr: BTreeSet::new(),
+            srv: BTreeSet::new(),
+            addresses: BTreeSet::new(),
+            beyond_build: BTreeSet::new(),
+            asks_naptr: false,
+            asks_srv: false,
+            has_accounts: false,
+        };
+        for place in case.lines.iter().flat_map(|line| line.used()) {
+            reach.has_accounts = true;
+            if place.is_name() {
+                reach.add(place);
+            }
+        }
+        reach
+    }
+
+    fn add(&mut self, place: &Place) {
+        let host = bare(&place.address);
+        self.asks_srv |= place.port == 0;
+        self.asks_naptr |= place.port == 0 && place.transport == TransportType::DnsNaptr;
+        self.addresses.insert(host.clone());
+        let services: &[&str] = match (place.port, place.transport) {
+            (0, TransportType::DnsNaptr) => {
+                self.naptr.insert(host.clone());
+                &["_sip._udp", "_sip._tcp", "_sips._tcp"]
+            }
+            (0, TransportType::Udp) => &["_sip._udp"],
+            (0, TransportType::Tcp) => &["_sip._tcp"],
+            (0, TransportType::Tls) => &["_sips._tcp"],
+            (_, _) => &[],
+        };
+        for service in services {
+            self.srv.extend(spellings(&format!("{service}.{host}")));
+        }
+        let build = place.lookup.policy.naptr_build;
+        let trail = match walk_without_dns(&place.lookup) {
+            Some(Search::Ready(hops)) => Some(hops.trail().clone()),
+            Some(Search::Nothing(nothing)) => Some(nothing.trail.clone()),
+            Some(Search::Ask(_)) | None => None,
+        };
+        for (kind, name, is_static) in trail.iter().flat_map(consulted) {
+            match kind {
+                dns::RecordType::Naptr => self.naptr.insert(name),
+                dns::RecordType::Srv => {
+                    let is_other = !name.starts_with("_sip._udp") && !name.starts_with("_sip_udp");
+                    let by_build = place.transport == TransportType::DnsNaptr
+                        && build == locate::NaptrBuild::UdpOnly
+                        && is_static
+                        && is_other
+                        && !trail.iter().any(takes_naptr);
+                    if by_build {
+                        self.beyond_build.insert(name.clone());
+                    }
+                    self.srv.insert(name)
+                }
+                dns::RecordType::A
+                | dns::RecordType::Aaaa
+                | dns::RecordType::Ns
+                | dns::RecordType::Cname
+                | dns::RecordType::Soa
+                | dns::RecordType::Other(_) => self.addresses.insert(name),
+            };
+        }
+    }
+
+    fn naptr(&self, name: &str) -> Asked {
+        self.asked(self.naptr.contains(&bare(name)), false)
+    }
+
+    fn srv(&self, name: &str) -> Asked {
+        let name = bare(name);
+        if self.beyond_build.contains(&name) {
+            return Asked::WithNaptrBuild;
+        }
+        // Without NAPTR nothing leads to the service of another name or transport.
+        self.asked(self.srv.contains(&name), self.asks_naptr && name.starts_with('_'))
+    }
+
+    fn address(&self, name: &str) -> Asked {
+        self.asked(self.addresses.contains(&bare(name)), self.asks_srv)
+    }
+
+    fn asked(&self, is_reached: bool, by_dns: bool) -> Asked {
+        match (is_reached, by_dns) {
+            (true, _) => Asked::Yes,
+            (false, true) => Asked::Perhaps,
+            (false, false) if !self.has_accounts => Asked::Perhaps,
+            (false, false) => Asked::Never,
+        }
+    }
+}
+
+fn bare(name: &str) -> String {
+    name.trim_end_matches('.').to_ascii_lowercase()
+}
+
+/// What a search looked for: type, name, and whether static records answered.
+fn consulted(trail: &Trail) -> impl Iterator<Item = (dns::RecordType, String, bool)> {
+    trail.steps.iter().filter_map(|step| match step {
+        Step::Consulted(consulted) => {
+            let is_static =
+                matches!(&consulted.finding, Looked::Records { source: Source::Static, .. });
+            let question = &consulted.question;
+            Some((question.kind, bare(&question.name.to_string()), is_static))
+        }
+        Step::Decided(_) => None,
+    })
+}
+
+fn takes_naptr(trail: &Trail) -> bool {
+    trail.steps.iter().any(|step| {
+        matches!(step, Step::Decided(locate::Decision::NaptrTaken { transport: Some(_), .. }))
+    })
+}
+
+/// A service name in both spellings (A25).
+fn spellings(name: &str) -> [String; 2] {
+    let joined = ["_sip._udp.", "_sip._tcp.", "_sips._tcp."]
+        .into_iter()
+        .find_map(|service| name.strip_prefix(service).map(|host| (service, host)))
+        .map_or_else(
+            || name.to_owned(),
+            |(service, host)| {
+                format!("{}.{host}", service.trim_end_matches('.').replacen("._", "_", 1))
+            },
+        );
+    [name.to_owned(), joined]
+}
+
+/// The key of a record, `dns_cache_srv.3.name`, marked.
+fn record_at(case: &Case<'_>, pattern: &str, index: u8) -> Mark {
+    case.written(pattern, [index, 0]).unwrap_or_else(|| case.anywhere())
+}
+
+fn never(case: &Case<'_>, asked: &Asked, kind: &str, index: u8, name: &str) -> Option<Finding> {
+    let at = record_at(case, &format!("dns_cache_{kind}.N.name"), index);
+    let name = shown(name);
+    match asked {
+        Asked::Yes | Asked::Perhaps => None,
+        Asked::WithNaptrBuild => Some(
+            Finding::info(
+                "never-asked",
+                at.saying("asked for here"),
+                format!("{name} is asked for here, though naptr_build is 0"),
+            )
+            .note("without NAPTR records, naptr_build 0 asks DNS for _sip._udp alone; static records of the other services are taken all the same, as the guide's Example 2 wants")
+            .help("hardware phones may need account.X.naptr_build = 1 for it"),
+        ),
+        Asked::Never => Some(
+            Finding::error(
+                "never-asked",
+                at.saying("never asked for"),
+                format!("no account asks for {} records of {name}", kind.to_ascii_uppercase()),
+            )
+            .note(wanted(case, kind))
+            .help(remedy(kind)),
+        ),
+    }
+}
+
+/// What the accounts do ask for, in place of a record that nobody does.
+fn wanted(case: &Case<'_>, kind: &str) -> String {
+    let mut names: Vec<String> = Vec::new();
+    for place in case.lines.iter().flat_map(|line| line.used()) {
+        let what = match (place.is_name(), place.port, place.transport) {
+            (false, _, _) => format!("{} is an address", place.address),
+            (true, 0, TransportType::DnsNaptr) => {
+                format!("{} is asked for by NAPTR, SRV and address", place.address)
+            }
+            (true, 0, _) => format!(
+                "{} is asked for by SRV of {} and address",
+                place.address,
+                place.transport_name()
+            ),
+            (true, port, _) => {
+                format!("{} has port {port}: it is asked for by address alone", place.address)
+            }
+        };
+        if !names.contains(&what) {
+            names.push(what);
+        }
+    }
+    let _ = kind;
+    names.truncate(3);
+    names.join("; ")
+}
+
+fn remedy(kind: &str) -> &'static str {
+    match kind {
+        "a" => "give the record the name of a server, or of the target of one of its SRV records",
+        "srv" => {
+            "SRV takes port 0, and the name _sip._udp., _sip._tcp. or _sips._tcp. before that of the server"
+        }
+        _ => "NAPTR takes port 0 and transport_type 3, and the name of the server",
+    }
+}
+
+fn dead_flag(case: &Case<'_>, record: &StaticNaptr) -> Option<Finding> {
+    let leads_on = case.settings().common.static_records.naptr.iter();
+    let is_chain = leads_on.clone().any(|other| same_name(&other.name, &record.replacement));
+    let (what, why) = match &*record.flags {
+        "S" | "A" => return None,
+        "" if is_chain => return None,
+        "" => (
+            "no flag",
+            "a blank flag asks for NAPTR records of the replacement, and there are none",
+        ),
+        "U" => ("flag U", "U says that no further question follows, and SIP needs one"),
+        _ => ("flag P", "P is a protocol of its own that the phone does not speak"),
+    };
+    let at = case
+        .written("dns_cache_naptr.N.flags", [record.index, 0])
+        .unwrap_or_else(|| record_at(case, "dns_cache_naptr.N.replace", record.index));
+    let is_service = record.replacement.starts_with('_');
+    let flag = if is_service { "S" } else { "A" };
+    let text = format!("dns_cache_naptr.{}.flags = {flag}", record.index);
+    let edit = match case.written("dns_cache_naptr.N.flags", [record.index, 0]) {
+        Some(mark) => {
+            Edit { file: mark.file, line: mark.line, change: LineChange::Becomes(vec![text]) }
+        }
+        None => {
+            let mark = record_at(case, "dns_cache_naptr.N.name", record.index);
+            Edit { file: mark.file, line: mark.line, change: LineChange::FollowedBy(vec![text]) }
+        }
+    };
+    Some(
+        Finding::warning(
+            "static-naptr-flag",
+            at,
+            format!("static NAPTR record {} has {what}: nothing follows it", record.index),
+        )
+        .note(why)
+        .fix(Some(Fix::new(
+            format!("set the flag to {flag}"),
+            Safety::Suggested,
+            vec![edit],
+        ))),
+    )
+}
+
+/// `_sip_tcp.` for `_sip._tcp.` and other names that RFC 3263 does not have.
+fn spelled(case: &Case<'_>, pattern: &str, index: u8, name: &str) -> Option<Finding> {
+    let lower = name.to_ascii_lowercase();
+    let (wrong, right, is_same) =
+        MISSPELLED.into_iter().find(|(wrong, ..)| lower.starts_with(&format!("{wrong}.")))?;
+    let mark = case.written(pattern, [index, 0])?;
+    let rest = name.get(wrong.len()..)?;
+    let file = case.files().named(&mark.file)?;
+    let text = file.line(mark.line)?;
+    let (key, after) = text.split_once('=')?;
+    let blanks: String = after.chars().take_while(|c| matches!(c, ' ' | '\t')).collect();
+    let change = LineChange::Becomes(vec![format!("{key}={blanks}{right}{rest}")]);
+    let edit = Edit { file: mark.file.clone(), line: mark.line, change };
+    let safety = if is_same { Safety::Safe } else { Safety::Suggested };
+    let note = match is_same {
+        true => {
+            "the guide prints it so; the phone takes either spelling, other phones and DNS have the one of RFC 3263"
+        }
+        false => "RFC 3263 has no such service: SIP over TLS is _sips._tcp",
+    };
+    Some(
+        Finding::warning(
+            "srv-name",
+            mark.saying(format!("{right} in RFC 3263")),
+            format!("{wrong} is spelled {right}"),
+        )
+        .note(note)
+        .fix(Some(Fix::new(format!("write {right}{}", shown(rest)), safety, vec![edit]))),
+    )
+}
+
+/// What is written, what is meant, and whether the phone takes both for one (A25).
+const MISSPELLED: [(&str, &str, bool); 6] = [
+    ("_sip_udp", "_sip._udp", true),
+    ("_sip_tcp", "_sip._tcp", true),
+    ("_sips_tcp", "_sips._tcp", true),
+    ("_sip._tls", "_sips._tcp", false),
+    ("_sip_tls", "_sips._tcp", false),
+    ("_sips._tls", "_sips._tcp", false),
+];
+
+fn service_differs(case: &Case<'_>, record: &StaticNaptr) -> Option<Finding> {
+    if &*record.flags != "S" {
+        return None;
+    }
+    let replacement = bare(&record.replacement);
+    let begins =
+        |names: &[&str]| names.iter().any(|name| replacement.starts_with(&format!("{name}.")));
+    let fits = match record.service.to_ascii_uppercase().as_str() {
+        "SIP+D2U" => begins(&["_sip._udp", "_sip_udp"]),
+        "SIP+D2T" => begins(&["_sip._tcp", "_sip_tcp"]),
+        "SIPS+D2T" => begins(&["_sips._tcp", "_sips_tcp", "_sip._tls", "_sip_tls"]),
+        _ => true,
+    };
+    let is_service = replacement.starts_with('_');
+    if fits || !is_service {
+        return None;
+    }
+    let service = case.written("dns_cache_naptr.N.service", [record.index, 0]);
+    Some(
+        Finding::warning(
+            "srv-name",
+            record_at(case, "dns_cache_naptr.N.replace", record.index),
+            format!(
+                "{} does not fit the service {}",
+                shown(&record.replacement),
+                shown(&record.service)
+            ),
+        )
+        .see(service)
+        .note("the transport comes from the service: what answers there may speak another one")
+        .help("SIP+D2U leads to _sip._udp, SIP+D2T to _sip._tcp, SIPS+D2T to _sips._tcp"),
+    )
+}
+
+fn equal_rank(case: &Case<'_>, records: &[StaticNaptr]) -> Vec<Finding> {
+    let mut sets = Grouped::new();
+    for record in records {
+        sets.add((bare(&record.name), record.order, record.preference), record);
+    }
+    let findings = sets.groups().filter_map(|set| {
+        let (first, others) = set.split_first()?;
+        let other =
+            others.iter().find(|other| !other.service.eq_ignore_ascii_case(&first.service))?;
+        Some(
+            Finding::warning(
+                "srv-name",
+                record_at(case, "dns_cache_naptr.N.name", other.index),
+                format!(
+                    "{} and {} have the same order and preference",
+                    shown(&first.service),
+                    shown(&other.service)
+                ),
+            )
+            .see([record_at(case, "dns_cache_naptr.N.name", first.index)])
+            .note("which transport comes first is left to the order of the records")
+            .help("give the one that is preferred a lower preference"),
+        )
+    });
+    findings.collect()
+}
+
+fn unused_while_dns_answers(case: &Case<'_>) -> Option<Finding> {
+    let line = case.lines.iter().find(|line| !line.policy().static_cache_pri)?;
+    let places = line.used().iter().filter(|place| place.is_name());
+    let mut helped = places.filter(|place| match &place.known {
+        Known::WithoutDns(_) => true,
+        Known::Exactly(hops) => hops.iter().all(|hop| hop.source != Source::Static),
+        Known::Literal | Known::Nothing(_) | Known::Unknown => false,
+    });
+    let records = &case.settings().common.static_records;
+    let at = [
+        records.naptr.first().map(|record| ("dns_cache_naptr.N.name", record.index)),
+        records.srv.first().map(|record| ("dns_cache_srv.N.name", record.index)),
+        records.a.first().map(|record| ("dns_cache_a.N.name", record.index)),
+    ];
+    let (pattern, index) = at.into_iter().flatten().next()?;
+    let place = helped.next()?;
+    Some(
+        Finding::info(
+            "static-unused",
+            record_at(case, pattern, index),
+            format!("static records serve where DNS says nothing of {}", place.address),
+        )
+        .note("static_cache_pri is 0: while DNS answers, its records come first, and static next hops follow them at most")
+        .help("account.X.static_cache_pri = 1 takes the static records first")
+        .of_account(line.number),
+    )
+}
+
+fn weights(case: &Case<'_>, records: &[StaticSrv]) -> Option<Finding> {
+    if case.settings().common.srv_weight != SrvWeight::Guide || case.lines.is_empty() {
+        return None;
+    }
+    let differ = records.iter().find_map(|record| {
+        let other = records.iter().find(|other| {
+            same_name(&other.name, &record.name)
+                && other.priority == record.priority
+                && other.weight > record.weight
+        })?;
+        Some((record, other))
+    });
+    let finding = match differ {
+        Some((light, heavy)) => {
+            let at = |record: &StaticSrv| {
+                case.written("dns_cache_srv.N.weight", [record.index, 0])
+                    .unwrap_or_else(|| record_at(case, "dns_cache_srv.N.name", record.index))
+            };
+            Finding::info("weights", at(heavy).saying("always first"), of_weights(&heavy.target))
+                .see([at(light).saying("only if that fails")])
+        }
+        None => by_dns(case)?,
+    };
+    Some(
+        finding
+            .note("weights do not spread load on this phone: of one priority the heaviest is asked first, as the guide says")
+            .help("equal weights spread phones by their MAC; sureline.srv_weight = rfc2782 rolls the weighted die"),
+    )
+}
+
+fn of_weights(target: &str) -> String {
+    format!("every phone asks {} first", shown(target))
+}
+
+/// The same of records that DNS gave.
+fn by_dns(case: &Case<'_>) -> Option<Finding> {
+    for line in &case.lines {
+        for place in line.used() {
+            let Known::Exactly(hops) = &place.known else { continue };
+            let hops = hops.order(0);
+            let heavy = hops.iter().find(|hop| {
+                hops.iter().any(|other| {
+                    other.priority == hop.priority
+                        && other.transport == hop.transport
+                        && other.weight < hop.weight
+                })
+            });
+            let Some(heavy) = heavy.filter(|hop| hop.source != Source::Static) else { continue };
+            let at = super::servers::at(case, line, place, "address");
+            return Some(Finding::info("weights", at, of_weights(&heavy.server.to_string())));
+        }
+    }
+    None
+}
