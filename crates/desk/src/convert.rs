@@ -9,7 +9,7 @@ use phone::{
 };
 
 use crate::Stamp;
-use crate::event::{EventBody, LocatedHopLine};
+use crate::event::{EventBody, LocatedHopLine, RtpLine};
 use crate::stamp::rounded;
 use crate::status::{AccountStatus, HopStatus, LeaseStatus, NextStatus, PhoneStatus, ServerStatus};
 
@@ -102,6 +102,24 @@ impl EventBody {
             EventKind::CheckSync { reboot, from } => {
                 Self::CheckSync { reboot: *reboot, from: from.to_string() }
             }
+            EventKind::Call { id, direction, state, peer, next_hop, status, why, rtp } => {
+                Self::Call {
+                    id: id.to_string(),
+                    direction: direction.as_str().into(),
+                    state: state.as_str().into(),
+                    peer: peer.clone(),
+                    next_hop: next_hop.map(text),
+                    status: *status,
+                    reason: why.map(text),
+                    rtp: rtp.map(|rtp| RtpLine {
+                        sent: rtp.sent,
+                        received: rtp.received,
+                        lost: rtp.lost,
+                    }),
+                }
+            }
+            // For whoever carries the sound, not for people.
+            EventKind::Media { .. } => return None,
             EventKind::LimitReached { limit } => Self::LimitReached { limit: (*limit).into() },
             EventKind::Notice(notice) => Self::Notice { text: notice.clone() },
             EventKind::Stopped => Self::Stopped {},

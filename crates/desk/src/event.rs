@@ -89,6 +89,18 @@ pub enum EventBody {
     Refused { what: String, from: String, why: String, count: u32 },
     /// A server asked for provisioning.
     CheckSync { reboot: bool, from: String },
+    /// A call changed its state.
+    Call {
+        id: String,
+        direction: String,
+        state: String,
+        peer: String,
+        next_hop: Option<String>,
+        status: Option<u16>,
+        reason: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rtp: Option<RtpLine>,
+    },
     /// A named limit was reached.
     LimitReached { limit: String },
     /// Something an operator should know, once.
@@ -97,6 +109,15 @@ pub enum EventBody {
     Stopped {},
     /// This reader was too slow; `n` events were lost to it.
     Lagged { n: u64 },
+}
+
+/// Packets of a call's stream, at its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "a field is the key of the same name in the published event stream")]
+pub struct RtpLine {
+    pub sent: u64,
+    pub received: u64,
+    pub lost: u64,
 }
 
 /// A next hop of `located`.

@@ -2,6 +2,8 @@
 
 use params::{Mac, PhoneSettings};
 
+use crate::call::{CallId, MediaReport, Order};
+
 /// An order.
 #[derive(Clone, Debug)]
 pub enum Command {
@@ -21,6 +23,31 @@ pub enum Command {
         phone: Mac,
         /// How many.
         calls: u16,
+    },
+    /// Calls somebody; `call` is what [`crate::Endpoint::new_call_id`] gave.
+    Dial {
+        /// The phone.
+        phone: Mac,
+        /// The account.
+        account: u8,
+        /// The number of the call.
+        call: CallId,
+        /// A number, `user@host` or a SIP URI.
+        target: String,
+    },
+    /// Does something with a call.
+    Order {
+        /// Which call.
+        call: CallId,
+        /// What.
+        order: Order,
+    },
+    /// What whoever carries the sound says.
+    Media {
+        /// Of which call.
+        call: CallId,
+        /// What.
+        report: MediaReport,
     },
     /// Unregisters everything; [`crate::EventKind::Stopped`] follows, after 2 s at the latest.
     Stop,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
+use bytes::Bytes;
 use net::{Cause, Conn, Instant, Output, Peer, Transport};
 use sip::Framer;
 
@@ -10,6 +11,9 @@ use crate::context::Outputs;
 
 /// Connections that peers opened to us, kept at once.
 pub(crate) const ACCEPTED_MAX: usize = 1024;
+
+/// Messages that wait for one connection.
+const LATER_MAX: usize = 16;
 
 /// What [`Connections::obtain`] gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,8 +37,12 @@ struct Connection {
 
 #[derive(Debug)]
 enum Stage {
-    Connecting,
-    Open { local: SocketAddr, framer: Framer },
+    /// What is to be written as soon as it is ready.
+    Connecting(Vec<Bytes>),
+    Open {
+        local: SocketAddr,
+        framer: Framer,
+    },
 }
 
 /// The table.
@@ -64,7 +72,7 @@ impl Connections {
             connection.users.insert(phone);
             return match &connection.stage {
                 Stage::Open { local, .. } => Obtained::Open { conn, local: *local },
-                Stage::Connecting => Obtained::Connecting { conn },
+                Stage::Connecting(_) => Obtained::Connecting { conn },
             };
         }
         self.opened += 1;
@@ -73,7 +81,7 @@ impl Connections {
             peer: Some(peer.clone()),
             far: peer.addr,
             transport: peer.transport,
-            stage: Stage::Connecting,
+            stage: Stage::Connecting(Vec::new()),
             users: BTreeSet::from([phone]),
         };
         self.table.insert(conn, connection);
@@ -83,10 +91,27 @@ impl Connections {
     }
 
     /// It is ready; the phones that wait for it.
-    pub(crate) fn connected(&mut self, conn: Conn, local: SocketAddr) -> Vec<u32> {
+    pub(crate) fn connected(
+        &mut self,
+        conn: Conn,
+        local: SocketAddr,
+        out: &mut Outputs,
+    ) -> Vec<u32> {
         let Some(connection) = self.table.get_mut(&conn) else { return Vec::new() };
-        connection.stage = Stage::Open { local, framer: Framer::default() };
+        let open = Stage::Open { local, framer: Framer::default() };
+        if let Stage::Connecting(later) = std::mem::replace(&mut connection.stage, open) {
+            out.extend(later.into_iter().map(|bytes| Output::Write { conn, bytes }));
+        }
         connection.users.iter().copied().collect()
+    }
+
+    /// Writes `bytes` as soon as it is ready; no more than a few are kept.
+    pub(crate) fn write_later(&mut self, conn: Conn, bytes: Bytes) {
+        if let Some(Connection { stage: Stage::Connecting(later), .. }) = self.table.get_mut(&conn)
+            && later.len() < LATER_MAX
+        {
+            later.push(bytes);
+        }
     }
 
     /// A peer connected to us. `Err` where the limit is reached: it has to be closed.
@@ -144,7 +169,7 @@ impl Connections {
     pub(crate) fn local(&self, conn: Conn) -> Option<SocketAddr> {
         match &self.table.get(&conn)?.stage {
             Stage::Open { local, .. } => Some(*local),
-            Stage::Connecting => None,
+            Stage::Connecting(_) => None,
         }
     }
 
@@ -192,7 +217,7 @@ impl Connections {
     pub(crate) fn framer(&mut self, conn: Conn) -> Option<&mut Framer> {
         match &mut self.table.get_mut(&conn)?.stage {
             Stage::Open { framer, .. } => Some(framer),
-            Stage::Connecting => None,
+            Stage::Connecting(_) => None,
         }
     }
 }
@@ -213,7 +238,7 @@ mod tests {
         assert_eq!(table.obtain(&peer(), 2, Instant::FAR, &mut out), first);
         let Obtained::Connecting { conn } = first else { panic!("nothing is open yet") };
         let local = "192.0.2.9:40000".parse().unwrap();
-        assert_eq!(table.connected(conn, local), [1, 2]);
+        assert_eq!(table.connected(conn, local, &mut out), [1, 2]);
         table.release(conn, 1, &mut out);
         assert_eq!(out.len(), 1, "only the connect so far");
         table.release(conn, 2, &mut out);
@@ -227,7 +252,7 @@ mod tests {
         let Obtained::Connecting { conn } = table.obtain(&peer(), 1, Instant::FAR, &mut out) else {
             panic!("nothing is open yet")
         };
-        table.connected(conn, "192.0.2.9:40000".parse().unwrap());
+        table.connected(conn, "192.0.2.9:40000".parse().unwrap(), &mut out);
         table.obtain(&peer(), 2, Instant::FAR, &mut out);
         table.retire(conn, 1, &mut out);
         let again = table.obtain(&peer(), 1, Instant::FAR, &mut out);

@@ -8,12 +8,15 @@ use std::time::Duration;
 use locate::{Hops, Locator, NextHop};
 use net::{Conn, Instant, Output, Rng, Socket, Transport};
 use params::{CommonSettings, Mac};
+use sip::transaction::{ServerTransactions, TransactionKey};
+use sip::{Request, Writer};
 
 use crate::account::Core;
 use crate::budget::SipTimers;
 use crate::connections::Connections;
 use crate::event::{AttemptName, Event, EventKind, HopName, Outcome, Why};
 use crate::health::{Change, HealthTable};
+use crate::inbound::Way;
 
 /// A next hop, shared with the location that gave it.
 pub(crate) type Hop = Arc<NextHop>;
@@ -169,6 +172,8 @@ pub(crate) struct Shared {
     pub(crate) waiting: std::collections::BTreeMap<locate::LocationId, BTreeSet<u32>>,
     /// Route questions that are open, with the phones that wait.
     pub(crate) routes_wanted: std::collections::BTreeMap<IpAddr, BTreeSet<u32>>,
+    /// Requests that came, until their answers cannot be asked for again.
+    pub(crate) uas: ServerTransactions<Way>,
     /// Whether requests above the safe size were spoken of.
     pub(crate) large_told: bool,
 }
@@ -274,6 +279,97 @@ impl Context<'_> {
         let standard = if transport == Transport::Tls { 5061 } else { 5060 };
         let addr = SocketAddr::new(found.addr.ip(), port(standard));
         Some(Arc::new(NextHop { transport, addr, ..(**found).clone() }))
+    }
+
+    /// This phone is done with `conn`, unless one of its leases or another attempt keeps it: who else
+    /// uses it is not known here, so it stays until it is idle.
+    pub(crate) const fn keep_if_leased(&self, _conn: Conn) {}
+
+    /// Answers a request of a dialog, or one that opens none.
+    pub(crate) fn answer(
+        &mut self,
+        key: &TransactionKey,
+        request: &Request,
+        said: (u16, &str),
+        tag: Option<&str>,
+    ) {
+        let Some(way) = self.source(key) else { return };
+        let writer = Writer::response(request, said.0, said.1, tag, way);
+        let bytes = writer.header("User-Agent", crate::USER_AGENT).finish(None);
+        self.respond(key, said.0, &bytes);
+    }
+
+    /// Answers an INVITE that opens a dialog, with our tag.
+    pub(crate) fn answer_tagged(
+        &mut self,
+        key: &TransactionKey,
+        request: &Request,
+        said: (u16, &str),
+        tag: &str,
+    ) {
+        let Some(way) = self.source(key) else { return };
+        let writer = Writer::response(request, said.0, said.1, Some(tag), way);
+        let bytes = writer
+            .record_routes_of(request)
+            .header("Allow", crate::ALLOW)
+            .header("User-Agent", crate::USER_AGENT)
+            .finish(None);
+        self.respond(key, said.0, &bytes);
+    }
+
+    /// Accepts an INVITE with our session description.
+    pub(crate) fn accept(
+        &mut self,
+        key: &TransactionKey,
+        request: &Request,
+        (tag, contact): (&str, &str),
+        body: &str,
+    ) {
+        let Some(way) = self.source(key) else { return };
+        let writer = Writer::response(request, 200, "OK", Some(tag), way);
+        let bytes = writer
+            .record_routes_of(request)
+            .header("Contact", format_args!("<{contact}>"))
+            .header("Allow", crate::ALLOW)
+            .header("User-Agent", crate::USER_AGENT)
+            .finish(Some(("application/sdp", body.as_bytes())));
+        self.respond(key, 200, &bytes);
+    }
+
+    /// Accepts a re-INVITE or UPDATE.
+    pub(crate) fn answer_with_contact(
+        &mut self,
+        key: &TransactionKey,
+        request: &Request,
+        contact: &str,
+        body: Option<&str>,
+    ) {
+        let Some(way) = self.source(key) else { return };
+        let writer = Writer::response(request, 200, "OK", None, way)
+            .header("Contact", format_args!("<{contact}>"))
+            .header("User-Agent", crate::USER_AGENT);
+        let bytes = writer.finish(body.map(|body| ("application/sdp", body.as_bytes())));
+        self.respond(key, 200, &bytes);
+    }
+
+    /// Who sent the request of a transaction; none where that is over.
+    fn source(&self, key: &TransactionKey) -> Option<SocketAddr> {
+        self.shared.uas.route(key).map(|way| way.from())
+    }
+
+    fn respond(&mut self, key: &TransactionKey, status: u16, bytes: &bytes::Bytes) {
+        if let sip::transaction::Sent::To(way) =
+            self.shared.uas.respond(self.now, key, status, bytes)
+        {
+            self.shared.out.push_back(way.output(bytes.clone()));
+        }
+    }
+
+    /// The URI of our Contact for a dialog through `hop` of `group`.
+    pub(crate) fn contact_for(&self, core: &Core, group: usize, hop: &NextHop) -> String {
+        let local = self.shared.locals.udp_for(hop.addr).map_or(hop.addr, |(_, local)| local);
+        let local = crate::account::contact_address(self, hop.transport, local, hop.addr);
+        core.identity().contact_uri(hop.transport, local, core.registration(group).line)
     }
 
     pub(crate) fn is_idle(&self) -> bool {

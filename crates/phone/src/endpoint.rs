@@ -8,12 +8,14 @@ use std::time::Duration;
 use locate::{Located, LocationId, Locator, ResolverConfig};
 use net::{Cause, Conn, Input, Instant, Node, Output, Reason, Rng, Socket, Transport};
 use params::{IcmpScope, Mac, PhoneSettings};
+use sip::transaction::{ServerTransactions, Timings};
 use sip::{Frame, Message, Response};
 
-use crate::account::{Arrival, Bound, Taken};
+use crate::account::{Account, Arrival, Bound, Taken};
+use crate::call::CallId;
 use crate::command::Command;
 use crate::connections::Connections;
-use crate::context::{Locals, OpenAttempts, Outputs, Shared};
+use crate::context::{Context, Locals, OpenAttempts, Outputs, Shared};
 use crate::event::{Event, EventKind, Refusal, Why};
 use crate::inbound::Refusals;
 use crate::phone::Phone;
@@ -62,6 +64,8 @@ pub struct Endpoint {
     refusing: BTreeMap<SocketAddr, Instant>,
     /// What each location looked like last.
     generations: BTreeMap<LocationId, u64>,
+    /// Calls of the process so far.
+    calls: u64,
     stop_by: Option<Instant>,
     stopped: bool,
     now: Instant,
@@ -89,6 +93,7 @@ impl Endpoint {
             secret: config.secret,
             waiting: BTreeMap::new(),
             routes_wanted: BTreeMap::new(),
+            uas: ServerTransactions::new(TRANSACTIONS_MAX, Timings::default()),
             large_told: false,
         };
         Self {
@@ -101,6 +106,7 @@ impl Endpoint {
             wakes: BinaryHeap::new(),
             refusing: BTreeMap::new(),
             generations: BTreeMap::new(),
+            calls: 0,
             stop_by: None,
             stopped: false,
             now: Instant::ZERO,
@@ -121,6 +127,12 @@ impl Endpoint {
         let phone = self.phones.get(index)?;
         let account = phone.accounts.iter().find(|candidate| candidate.number() == account)?;
         Some(account.bound(&self.shared, &phone.device))
+    }
+
+    /// The number of a call that is to be dialled.
+    pub const fn new_call_id(&mut self) -> CallId {
+        self.calls += 1;
+        CallId(self.calls)
     }
 
     /// Whether a stop is complete.
@@ -169,6 +181,20 @@ impl Endpoint {
         done
     }
 
+    /// Every account of every phone with calls, until one takes it.
+    fn each_account(
+        &mut self,
+        now: Instant,
+        mut act: impl FnMut(&mut Account, &mut Context<'_>) -> bool,
+    ) {
+        for index in 0..u32::try_from(self.phones.len()).unwrap_or(u32::MAX) {
+            let taken = self.with(index, |phone, shared| phone.until_taken(now, shared, &mut act));
+            if taken == Some(true) {
+                return;
+            }
+        }
+    }
+
     fn schedule(&mut self, index: u32) {
         let now = self.now;
         let Some(phone) = at(&mut self.phones, index) else { return };
@@ -184,6 +210,7 @@ impl Endpoint {
     fn on_time(&mut self, now: Instant) {
         self.end_refused(now);
         self.end_unfinished(now);
+        self.answers_on_time(now);
         while let Some(Reverse((due, index))) = self.wakes.peek().copied().filter(|w| w.0.0 <= now)
         {
             self.wakes.pop();
@@ -445,7 +472,7 @@ impl Node for Endpoint {
                 }
             }
             Input::Connected { conn, local, .. } => {
-                for index in self.shared.conns.connected(conn, local) {
+                for index in connected(&mut self.shared, conn, local) {
                     self.with(index, |phone, shared| phone.on_connected(now, shared, conn));
                 }
             }
@@ -478,6 +505,25 @@ impl Node for Endpoint {
                     self.with(index, |phone, shared| phone.set_busy(now, shared, calls));
                 }
             }
+            Command::Dial { phone, account, call, target } => {
+                let index = self.by_mac.get(&phone).copied();
+                if let Some(index) = index {
+                    self.with(index, |phone, shared| {
+                        phone.with_account(now, shared, account, |account, ctx| {
+                            account.dial(ctx, call, target);
+                        })
+                    });
+                }
+            }
+            Command::Order { call, order } => {
+                self.each_account(now, |account, ctx| account.order(ctx, call, order.clone()));
+            }
+            Command::Media { call, report } => {
+                self.each_account(now, |account, ctx| {
+                    account.on_media(ctx, call, report);
+                    false
+                });
+            }
             Command::Stop => {
                 self.stop_by = Some(now + STOP_WITHIN);
                 for index in 0..u32::try_from(self.phones.len()).unwrap_or(u32::MAX) {
@@ -508,12 +554,23 @@ impl Node for Endpoint {
         let dns = self.shared.locator.next_timeout();
         let unfinished = self.shared.conns.oldest_unfinished();
         let unfinished = unfinished.map(|at| (at + UNFINISHED_MAX, Reason("unfinished message")));
-        [wake, refused, stop, dns, unfinished].into_iter().flatten().min_by_key(|(due, _)| *due)
+        let answers = self.shared.uas.next_timeout().map(|(at, _)| (at, Reason("answers")));
+        [wake, refused, stop, dns, unfinished, answers]
+            .into_iter()
+            .flatten()
+            .min_by_key(|(due, _)| *due)
     }
 }
 
+/// Requests that are remembered at once, so that their answers can be given again.
+const TRANSACTIONS_MAX: usize = 4096;
+
 /// Room that an empty queue of outputs keeps.
 const OUT_KEPT: usize = 1024;
+
+fn connected(shared: &mut Shared, conn: Conn, local: SocketAddr) -> Vec<u32> {
+    shared.conns.connected(conn, local, &mut shared.out)
+}
 
 fn at(phones: &mut [Phone], index: u32) -> Option<&mut Phone> {
     phones.get_mut(usize::try_from(index).ok()?)

@@ -7,6 +7,8 @@ use std::time::Duration;
 use net::{Cause, Transport};
 use params::Mac;
 
+use crate::call::{CallId, CallState, CallWhy, Direction, MediaOrder};
+
 /// One happening, with the phone and the account that it concerns.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
@@ -252,6 +254,17 @@ pub struct LocatedHop {
     pub ttl_s: Option<u32>,
 }
 
+/// Packets of a stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RtpCounts {
+    /// Sent.
+    pub sent: u64,
+    /// Received.
+    pub received: u64,
+    /// Expected and not received.
+    pub lost: u64,
+}
+
 /// What can happen.
 #[derive(Clone, Debug, PartialEq)]
 pub enum EventKind {
@@ -349,6 +362,32 @@ pub enum EventKind {
         state: HealthState,
         /// What said so.
         evidence: Evidence,
+    },
+    /// A call changed its state.
+    Call {
+        /// Which.
+        id: CallId,
+        /// Who began it.
+        direction: Direction,
+        /// Its state.
+        state: CallState,
+        /// Whom it is with, as a SIP URI: the other side's text.
+        peer: String,
+        /// Through which next hop.
+        next_hop: Option<HopName>,
+        /// The status that decided.
+        status: Option<u16>,
+        /// Why.
+        why: Option<CallWhy>,
+        /// Packets of the stream, at its end.
+        rtp: Option<RtpCounts>,
+    },
+    /// An order to whoever carries the sound; not for people.
+    Media {
+        /// For which call.
+        call: CallId,
+        /// What.
+        order: MediaOrder,
     },
     /// Settings were applied.
     SettingsApplied {

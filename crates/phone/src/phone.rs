@@ -25,6 +25,7 @@ pub(crate) struct Phone {
     /// Accounts that were replaced or disabled, until their bindings are removed.
     retiring: Vec<Account>,
     stopping: bool,
+    foreign_calls: u16,
     /// The wake-up that the endpoint holds for it.
     pub(crate) woken_at: Option<Instant>,
 }
@@ -47,6 +48,7 @@ impl Phone {
             accounts: Vec::new(),
             retiring: Vec::new(),
             stopping: false,
+            foreign_calls: 0,
             woken_at: None,
         }
     }
@@ -193,6 +195,7 @@ impl Phone {
         progress: &locate::Progress,
     ) {
         self.each(now, shared, |account, ctx| account.on_located(ctx, id, progress));
+        self.sweep(now, shared);
     }
 
     pub(crate) fn on_route(&mut self, now: Instant, shared: &mut Shared) {
@@ -220,13 +223,50 @@ impl Phone {
         found
     }
 
-    /// Calls, ringing and dialling of the phone: at 0 it is idle.
+    /// Calls that another part of the program keeps.
     pub(crate) fn set_busy(&mut self, now: Instant, shared: &mut Shared, calls: u16) {
-        let became_idle = self.device.busy != 0 && calls == 0;
-        self.device.busy = calls;
+        self.foreign_calls = calls;
+        self.count_calls(now, shared);
+    }
+
+    /// Counts calls, ringing and dialling: at 0 the phone is idle.
+    fn count_calls(&mut self, now: Instant, shared: &mut Shared) {
+        let own: usize = self.accounts.iter().map(Account::live_calls).sum();
+        let busy = u16::try_from(own).unwrap_or(u16::MAX).saturating_add(self.foreign_calls);
+        let became_idle = self.device.busy != 0 && busy == 0;
+        self.device.busy = busy;
         if became_idle {
             self.each(now, shared, |account, ctx| account.on_idle(ctx));
         }
+    }
+
+    /// The account with this number.
+    pub(crate) fn with_account<T>(
+        &mut self,
+        now: Instant,
+        shared: &mut Shared,
+        number: u8,
+        act: impl FnOnce(&mut Account, &mut Context<'_>) -> T,
+    ) -> Option<T> {
+        let Self { device, accounts, .. } = self;
+        let account = accounts.iter_mut().find(|account| account.number() == number)?;
+        let mut ctx = Context { now, shared: &mut *shared, device, account: number };
+        let done = act(account, &mut ctx);
+        self.sweep(now, shared);
+        Some(done)
+    }
+
+    /// Every account until one takes it.
+    pub(crate) fn until_taken(
+        &mut self,
+        now: Instant,
+        shared: &mut Shared,
+        mut act: impl FnMut(&mut Account, &mut Context<'_>) -> bool,
+    ) -> bool {
+        let mut taken = false;
+        self.each(now, shared, |account, ctx| taken = taken || act(account, ctx));
+        self.sweep(now, shared);
+        taken
     }
 
     /// Whether `ip` is a next hop of any of its accounts.
@@ -263,6 +303,7 @@ impl Phone {
             profile: settings.common.profile.value(),
             idle: self.device.busy == 0,
             accounts: accounts.collect(),
+            calls: self.accounts.iter().flat_map(|account| account.call_views(now)).collect(),
         }
     }
 
@@ -295,6 +336,7 @@ impl Phone {
             let mut ctx = self.context(now, shared, account.number());
             account.release(&mut ctx);
         }
+        self.count_calls(now, shared);
     }
 
     fn context<'a>(&'a mut self, now: Instant, shared: &'a mut Shared, account: u8) -> Context<'a> {

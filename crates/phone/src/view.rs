@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use params::{Firmware, Mac, Model};
 
+use crate::call::{CallId, CallState, Direction};
 use crate::event::{HealthState, HopName, Place, Why};
 
 /// One phone.
@@ -21,6 +22,27 @@ pub struct PhoneView {
     pub idle: bool,
     /// Enabled and disabled accounts that have settings, in order.
     pub accounts: Vec<AccountView>,
+    /// The calls of all accounts.
+    pub calls: Vec<CallView>,
+}
+
+/// A call that its user has to do with.
+#[derive(Clone, Debug)]
+pub struct CallView {
+    /// Its number.
+    pub id: CallId,
+    /// Its account.
+    pub account: u8,
+    /// Who began it.
+    pub direction: Direction,
+    /// What it is doing.
+    pub state: CallState,
+    /// Whom it is with.
+    pub peer: String,
+    /// Through which next hop.
+    pub next_hop: Option<HopName>,
+    /// How long it has been up, or has been dialled or ringing.
+    pub held_for: Duration,
 }
 
 /// The word that the web page shows for an account.

@@ -8,10 +8,10 @@ use sip::Response;
 use super::core::Core;
 use super::failover::{self, Judgement, judge};
 use super::fallback::{FIRST, Purpose};
-use super::registration::Challenged;
 use super::rules::Mode;
 use super::upkeep::{Left, State, Taken, Upkeep};
 use super::walk::Step;
+use crate::auth::Challenged;
 use crate::budget::Kind;
 use crate::context::{Context, Hop, name_of};
 use crate::event::Why;
@@ -89,7 +89,7 @@ impl Upkeep {
                 let has_password = !core.user.password.is_blank();
                 let registration = core.registration_mut(group);
                 attempt.challenges_answered += 1;
-                registration.challenged(&hop, response, answered, has_password)
+                registration.auth.challenged(&hop, response, answered, has_password)
                     == Challenged::Answer
             }
             Judgement::TooBrief => {
@@ -125,7 +125,7 @@ impl Upkeep {
             ctx.release_unless_leased(conn, core);
         }
         match pass.purpose {
-            Purpose::Probe => return,
+            Purpose::Probe | Purpose::Directed(_) => return,
             Purpose::Failback(_) => return self.restart_clock(core, ctx),
             Purpose::Register(_) | Purpose::ToSecond(_) | Purpose::Everywhere(_) => {}
         }
@@ -173,7 +173,7 @@ impl Upkeep {
     }
 }
 
-fn block_if_asked(ctx: &mut Context<'_>, hop: &Hop, response: &Response) {
+pub(crate) fn block_if_asked(ctx: &mut Context<'_>, hop: &Hop, response: &Response) {
     if let Some(seconds) = response.retry_after() {
         let span = Duration::from_secs(seconds.min(RETRY_AFTER_MAX_S).into());
         ctx.device.health.block(name_of(hop), ctx.now + span);

@@ -213,8 +213,10 @@ const fn across_kind(to: usize) -> MoveKind {
 const fn fallback_reason(purpose: Purpose, fell: Why) -> Why {
     match purpose {
         Purpose::ToSecond(why) => why,
-        Purpose::Register(_) | Purpose::Failback(_) | Purpose::Probe | Purpose::Everywhere(_) => {
-            fell
-        }
+        Purpose::Register(_)
+        | Purpose::Failback(_)
+        | Purpose::Probe
+        | Purpose::Everywhere(_)
+        | Purpose::Directed(_) => fell,
     }
 }

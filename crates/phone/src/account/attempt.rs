@@ -61,7 +61,7 @@ pub(crate) struct Errand {
 }
 
 /// The attempt.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Attempt {
     id: u64,
     number: u32,
@@ -209,6 +209,7 @@ impl Attempt {
             }
             Flow::Stream { conn, .. } => {
                 self.begin_transaction(ctx);
+                self.bytes = bytes.clone();
                 // A5: not retransmitted; what it took to connect counts.
                 if self.challenges_answered == 0 && self.sent == 1 {
                     self.deadline = self.began + self.errand.plan.give_up();
@@ -224,6 +225,28 @@ impl Attempt {
         self.sent_at = ctx.now;
         self.deadline = ctx.now + self.errand.plan.give_up();
         self.sent = self.sent.saturating_add(1);
+    }
+
+    /// The far side is at it (INVITE): nothing is retransmitted, nothing is given up before `until`.
+    pub(crate) fn hold_until(&mut self, until: Instant) {
+        self.retransmit_at = None;
+        self.deadline = until;
+    }
+
+    /// What the running transaction sent.
+    pub(crate) const fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// Sends what belongs to the transaction: an ACK, a CANCEL.
+    pub(crate) fn send_along(&self, ctx: &mut Context<'_>, bytes: Bytes) {
+        match self.flow {
+            Flow::Udp { socket, .. } => {
+                ctx.shared.out.push_back(Output::Datagram { socket, to: self.hop.addr, bytes });
+            }
+            Flow::Stream { conn, .. } => ctx.shared.out.push_back(Output::Write { conn, bytes }),
+            Flow::Connecting { .. } => {}
+        }
     }
 
     /// Makes room for another transaction of the same attempt (digest, 423): new branch, new budget.
@@ -326,6 +349,11 @@ impl Attempt {
 
     /// It failed for `cause`: verdict on the next hop, event, connection.
     pub(crate) fn fail(mut self, ctx: &mut Context<'_>, why: Why) {
+        self.give_up(ctx, why);
+    }
+
+    /// As [`Attempt::fail`], but it stays: a late answer may still come (behaviour §1).
+    pub(crate) fn give_up(&mut self, ctx: &mut Context<'_>, why: Why) {
         self.end(ctx, Outcome::of_failure(why), None, Some(why));
         // What is ours never counts against a next hop.
         if !matches!(why, Why::Local(_) | Why::Abandoned) {
@@ -340,6 +368,16 @@ impl Attempt {
     /// A final answer came; gives the connection it came over.
     pub(crate) fn answered(
         mut self,
+        ctx: &mut Context<'_>,
+        status: u16,
+        why: Option<Why>,
+    ) -> Option<Conn> {
+        self.close(ctx, status, why)
+    }
+
+    /// As [`Attempt::answered`], but it stays: its ACK may have to be sent again.
+    pub(crate) fn close(
+        &mut self,
         ctx: &mut Context<'_>,
         status: u16,
         why: Option<Why>,

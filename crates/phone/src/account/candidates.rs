@@ -116,6 +116,19 @@ impl Queue {
         self.waiting.pop_front()
     }
 
+    /// The one that comes next.
+    pub(crate) fn first(&self) -> Option<(usize, &Hop)> {
+        self.waiting.front().map(|(group, hop)| (*group, hop))
+    }
+
+    pub(crate) fn has_group(&self, group: usize) -> bool {
+        self.waiting.iter().any(|(other, _)| *other == group)
+    }
+
+    pub(crate) fn drop_group(&mut self, group: usize) {
+        self.waiting.retain(|(other, _)| *other != group);
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }

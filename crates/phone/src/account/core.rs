@@ -1,5 +1,6 @@
 //! What the machines of one account share: who it is, its groups, its registrations.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use super::group::Group;
 use super::registration::{Ask, Registration};
 use super::rules::{Identity, Mode};
 use crate::budget::{Budget, Kind, Plan};
-use crate::context::Context;
+use crate::context::{Context, Hop};
 
 /// The shared part.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub(crate) struct Core {
     pub(crate) user: params::Identity,
     pub(crate) policy: Arc<Policy>,
     pub(crate) mode: Mode,
+    /// How names are located, those of routes included.
+    pub(crate) locating: Arc<locate::LocatePolicy>,
     /// Server 1 and 2, or proxy 1 and 2; at least one.
     pub(crate) groups: Box<[Group]>,
     /// One for each server that is registered at; at least one.
@@ -30,13 +33,13 @@ impl Core {
     pub(crate) fn new(
         number: u8,
         (user, policy): (params::Identity, Arc<Policy>),
-        mode: Mode,
+        (mode, locating): (Mode, Arc<locate::LocatePolicy>),
         groups: Vec<Group>,
         registrations: Vec<Registration>,
     ) -> Self {
         assert!(!groups.is_empty() && !registrations.is_empty(), "an account has a server");
         let (groups, registrations) = (groups.into_boxed_slice(), registrations.into_boxed_slice());
-        Self { number, user, policy, mode, groups, registrations }
+        Self { number, user, policy, mode, locating, groups, registrations }
     }
 
     /// Index of the registration that a request through `group` keeps: with proxies there is one.
@@ -93,6 +96,26 @@ impl Core {
     /// The Expires that is asked for through `group`.
     pub(crate) fn asked_expires_s(&self, group: usize) -> u32 {
         self.identity().server(self.registration(group).server).expires_s
+    }
+
+    /// Whether `ip` is one of the next hops that its servers and proxies have or had last.
+    pub(crate) fn trusts_ip(&self, ctx: &Context<'_>, ip: IpAddr) -> bool {
+        let located = self.groups.iter().any(|group| {
+            let last = ctx.shared.locator.last(group.location);
+            last.is_some_and(|hops| hops.iter().any(|hop| hop.addr.ip() == ip))
+        });
+        let mut leases = self.registrations().iter().filter_map(|r| r.lease.as_ref());
+        located || leases.any(|lease| lease.hop.addr.ip() == ip)
+    }
+
+    /// The group and the next hop at `ip`, as far as they are known.
+    pub(crate) fn hop_at(&self, ctx: &Context<'_>, ip: IpAddr) -> Option<(usize, Hop)> {
+        let mut groups = self.groups.iter().enumerate();
+        groups.find_map(|(index, group)| {
+            let hops = group.known_hops(ctx);
+            let found = hops.into_iter().find(|hop| hop.addr.ip() == ip)?;
+            Some((index, found))
+        })
     }
 
     /// The longest pass over `group` as its next hops are known.

@@ -27,6 +27,8 @@ pub(crate) enum Purpose {
     ToSecond(Why),
     /// The current server failed: all, from the top.
     Everywhere(Why),
+    /// To register at the next hop that another request goes to (A8).
+    Directed(Why),
 }
 
 impl Purpose {
@@ -34,7 +36,7 @@ impl Purpose {
     pub(crate) const fn why(self) -> Why {
         match self {
             Self::Register(why) | Self::Failback(why) | Self::ToSecond(why) => why,
-            Self::Everywhere(why) => why,
+            Self::Everywhere(why) | Self::Directed(why) => why,
             Self::Probe => Why::Probe,
         }
     }
@@ -66,6 +68,7 @@ pub(crate) fn legs(
         (_, Purpose::Probe) => (vec![leg(FIRST, Course::FromTop)], LastBudget::Retries),
         (_, Purpose::ToSecond(_)) => (vec![leg(SECOND, Course::FromTop)], LastBudget::Full),
         (_, Purpose::Everywhere(_)) => (everywhere(), LastBudget::Full),
+        (_, Purpose::Directed(_)) => (Vec::new(), LastBudget::Retries),
         // A31: with no live lease server 1 comes first, from the top.
         (Mode::Successive, Purpose::Register(_)) if !live => (everywhere(), LastBudget::Full),
         (Mode::Successive, Purpose::Register(_)) if on == SECOND => {

@@ -1,5 +1,6 @@
 //! The next hops of one server or proxy, as an account sees them.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use locate::{Hops, LocationId};
@@ -29,12 +30,12 @@ pub(crate) struct Group {
     pub(crate) last_used: Option<Hop>,
     pub(crate) clock: Option<Clock>,
     /// Generation of the next hops that were told last.
-    told: Option<u64>,
+    told: Cell<Option<u64>>,
 }
 
 impl Group {
     pub(crate) const fn new(place: Place, location: LocationId, rules: Rules) -> Self {
-        Self { place, location, rules, last_used: None, clock: None, told: None }
+        Self { place, location, rules, last_used: None, clock: None, told: Cell::new(None) }
     }
 
     /// The next hops that were found last, in this phone's order.
@@ -42,19 +43,18 @@ impl Group {
         ctx.shared.locator.last(self.location).map_or_else(Vec::new, |hops| in_order(hops, ctx))
     }
 
-    pub(crate) fn tell_located(&mut self, ctx: &mut Context<'_>, hops: &Hops) {
-        if self.told == Some(hops.generation()) {
+    pub(crate) fn tell_located(&self, ctx: &mut Context<'_>, hops: &Hops) {
+        if self.told.replace(Some(hops.generation())) == Some(hops.generation()) {
             return;
         }
-        self.told = Some(hops.generation());
         let seed = ctx.device.mac.seed();
         let next_hops = hops.order(seed).into_iter().map(|hop| located_hop(hop, ctx.now)).collect();
         let name = hops.target().host.to_string();
         ctx.event(EventKind::Located { place: self.place, name, next_hops });
     }
 
-    pub(crate) fn tell_nothing(&mut self, ctx: &mut Context<'_>, name: &str) {
-        self.told = None;
+    pub(crate) fn tell_nothing(&self, ctx: &mut Context<'_>, name: &str) {
+        self.told.set(None);
         let (place, name) = (self.place, name.to_owned());
         ctx.event(EventKind::Located { place, name, next_hops: Vec::new() });
     }

@@ -31,21 +31,34 @@ use std::time::Duration;
 use locate::{Ahead, LocationId};
 use net::{Cause, Conn, Instant};
 use params::{AccountSettings, DnsCacheType};
+use sip::transaction::TransactionKey;
 
 pub use self::bound::{Bound, BoundCase};
 
-pub(crate) use self::answer::Arrival;
+pub(crate) use self::answer::{Arrival, block_if_asked};
+pub(crate) use self::attempt::Attempt;
+pub(crate) use self::candidates::{Course, LastBudget, Leg};
 pub(crate) use self::core::Core;
-pub(crate) use self::upkeep::Taken;
+pub(crate) use self::failover::{Judgement, judge};
+pub(crate) use self::fallback::{FIRST, SECOND};
+pub(crate) use self::group::in_order;
+pub(crate) use self::registration::contact_address;
+pub(crate) use self::rules::Mode;
+pub(crate) use self::upkeep::{Taken, Upkeep};
+pub(crate) use self::walk::{Gate, Request, Step, Walk};
 
 use self::group::Group;
 use self::registration::Registration;
 use self::removal::Farewell;
-use self::rules::{Mode, Rules};
-use self::upkeep::{Removal, Upkeep, earliest};
+use self::rules::Rules;
+use self::upkeep::{Removal, earliest};
+use crate::call::{
+    Call, CallId, Line, MediaReport, News, Offered, Order, Stage, new_tag, request_uri,
+};
 use crate::context::Context;
 use crate::event::{Place, Why};
 use crate::policy::PolicyPool;
+use crate::view::CallView;
 
 /// An enabled account with at least one server.
 #[derive(Debug)]
@@ -53,6 +66,7 @@ pub(crate) struct Account {
     core: Core,
     upkeeps: Box<[Upkeep]>,
     farewells: Vec<Farewell>,
+    calls: Vec<Call>,
     stopping: bool,
 }
 
@@ -101,9 +115,10 @@ impl Account {
         };
         let who = (settings.identity.clone(), policy);
         Some(Self {
-            core: Core::new(settings.number, who, mode, groups, registrations),
+            core: Core::new(settings.number, who, (mode, locating), groups, registrations),
             upkeeps: upkeeps.into_boxed_slice(),
             farewells: Vec::new(),
+            calls: Vec::new(),
             stopping: false,
         })
     }
@@ -133,6 +148,8 @@ impl Account {
         }
         removal::on_time(&mut self.farewells, &mut self.core, ctx);
         self.begin_removals(ctx);
+        self.each_call(ctx, |call, line, ctx| call.on_time(line, ctx));
+        self.tell_calls(ctx);
     }
 
     /// A response with a branch of this phone.
@@ -142,21 +159,37 @@ impl Account {
                 Taken::No => {}
                 taken @ (Taken::Yes | Taken::Spoofed) => {
                     self.begin_removals(ctx);
+                    self.tell_calls(ctx);
                     return taken;
                 }
             }
         }
-        removal::on_response(&mut self.farewells, &mut self.core, ctx, arrival)
+        let mut taken = removal::on_response(&mut self.farewells, &mut self.core, ctx, arrival);
+        self.each_call(ctx, |call, line, ctx| {
+            if taken == Taken::No {
+                taken = call.on_response(line, ctx, arrival);
+            }
+        });
+        self.tell_calls(ctx);
+        taken
     }
 
     /// The open attempt with `number` cannot reach its next hop.
     pub(crate) fn on_unreachable(&mut self, ctx: &mut Context<'_>, number: u32, why: Why) -> Taken {
         for upkeep in &mut self.upkeeps {
             if upkeep.on_unreachable(&mut self.core, ctx, number, why) == Taken::Yes {
+                self.tell_calls(ctx);
                 return Taken::Yes;
             }
         }
-        removal::on_unreachable(&mut self.farewells, ctx, number, why)
+        let mut taken = removal::on_unreachable(&mut self.farewells, ctx, number, why);
+        self.each_call(ctx, |call, line, ctx| {
+            if taken == Taken::No {
+                taken = call.on_unreachable(line, ctx, number, why);
+            }
+        });
+        self.tell_calls(ctx);
+        taken
     }
 
     pub(crate) fn on_connected(&mut self, ctx: &mut Context<'_>, conn: Conn) {
@@ -164,6 +197,9 @@ impl Account {
             upkeep.on_connected(&mut self.core, ctx, conn);
         }
         removal::on_connected(&mut self.farewells, &mut self.core, ctx, conn);
+        if let Some(local) = ctx.shared.conns.local(conn) {
+            self.each_call(ctx, |call, line, ctx| call.on_connection(line, ctx, conn, Ok(local)));
+        }
     }
 
     pub(crate) fn on_closed(&mut self, ctx: &mut Context<'_>, conn: Conn, cause: Cause) {
@@ -171,6 +207,8 @@ impl Account {
             upkeep.on_closed(&mut self.core, ctx, conn, cause);
         }
         removal::on_closed(&mut self.farewells, &mut self.core, ctx, conn, cause);
+        self.each_call(ctx, |call, line, ctx| call.on_connection(line, ctx, conn, Err(cause)));
+        self.tell_calls(ctx);
     }
 
     /// A pong came over a connection of this phone.
@@ -189,6 +227,9 @@ impl Account {
         for upkeep in &mut self.upkeeps {
             upkeep.on_located(&mut self.core, ctx, id, progress);
         }
+        let news = News::Located(id, progress);
+        self.each_call(ctx, |call, line, ctx| call.on_news(line, ctx, news));
+        self.tell_calls(ctx);
     }
 
     /// A route that was asked for is known, or there is none.
@@ -196,6 +237,7 @@ impl Account {
         for upkeep in &mut self.upkeeps {
             upkeep.on_route(&mut self.core, ctx);
         }
+        self.each_call(ctx, |call, line, ctx| call.on_news(line, ctx, News::Route));
     }
 
     /// The next hops of a location have changed.
@@ -222,6 +264,7 @@ impl Account {
     /// Removes its bindings; [`Account::is_done`] tells when.
     pub(crate) fn stop(&mut self, ctx: &mut Context<'_>, why: Why) {
         self.stopping = true;
+        self.each_call(ctx, |call, line, ctx| call.order(line, ctx, Order::HangUp));
         for upkeep in &mut self.upkeeps {
             upkeep.abandon(ctx);
         }
@@ -238,7 +281,7 @@ impl Account {
 
     /// Whether nothing of it is left to be done.
     pub(crate) fn is_done(&self) -> bool {
-        self.stopping && self.farewells.is_empty()
+        self.stopping && self.farewells.is_empty() && self.calls.iter().all(Call::is_done)
     }
 
     /// Gives back what it holds of the endpoint.
@@ -250,12 +293,7 @@ impl Account {
 
     /// Whether `ip` is one of the next hops that its servers and proxies have or had last.
     pub(crate) fn trusts(&self, ctx: &Context<'_>, ip: IpAddr) -> bool {
-        let located = self.core.groups.iter().any(|group| {
-            let last = ctx.shared.locator.last(group.location);
-            last.is_some_and(|hops| hops.iter().any(|hop| hop.addr.ip() == ip))
-        });
-        let mut leases = self.core.registrations().iter().filter_map(|r| r.lease.as_ref());
-        located || leases.any(|lease| lease.hop.addr.ip() == ip)
+        self.core.trusts_ip(ctx, ip)
     }
 
     /// The user part of the address-of-record.
@@ -268,7 +306,146 @@ impl Account {
         let upkeeps = self.upkeeps.iter().filter(|_| !self.stopping);
         let upkeep = upkeeps.filter_map(|upkeep| upkeep.next_timeout(&self.core, now)).min();
         let farewell = self.farewells.iter().map(Farewell::next_timeout).min();
-        earliest([upkeep, farewell])
+        let call = self.calls.iter().filter_map(Call::next_timeout).min();
+        earliest([upkeep, farewell, call])
+    }
+
+    /// Calls somebody.
+    pub(crate) fn dial(&mut self, ctx: &mut Context<'_>, id: CallId, target: String) {
+        let server = self.core.identity().server(self.core.registration(FIRST).server);
+        let peer = request_uri(&target, &server.address);
+        self.calls.push(Call::out(ctx, id, target, peer));
+    }
+
+    /// Does something with a call; `false` where it is none of this account or cannot be done now.
+    pub(crate) fn order(&mut self, ctx: &mut Context<'_>, id: CallId, order: Order) -> bool {
+        let mut order = Some(order);
+        let mut done = false;
+        self.each_call(ctx, |call, line, ctx| {
+            if call.id != id {
+                return;
+            }
+            if let Some(order) = order.take().filter(|order| call.permits(order)) {
+                call.order(line, ctx, order);
+                done = true;
+            }
+        });
+        self.tell_calls(ctx);
+        done
+    }
+
+    pub(crate) fn on_media(&mut self, ctx: &mut Context<'_>, id: CallId, report: MediaReport) {
+        self.each_call(ctx, |call, line, ctx| {
+            if call.id == id {
+                call.on_media(line, ctx, report);
+            }
+        });
+        self.tell_calls(ctx);
+    }
+
+    /// An INVITE that opens a call, from `from`.
+    pub(crate) fn on_invite(
+        &mut self,
+        ctx: &mut Context<'_>,
+        id: CallId,
+        (request, key): (&sip::Request, &TransactionKey),
+        from: IpAddr,
+    ) {
+        let mut live = self.calls.iter().filter(|call| call.is_live());
+        let same = live.any(|call| match &call.stage {
+            Stage::Offered(offered) => offered.is_same_call(request),
+            Stage::Opening { .. } | Stage::Dialling(_) | Stage::Talking(_) | Stage::Over => false,
+        });
+        if same {
+            // The same call came twice: it rings once (RFC 3261 §8.2.2.2).
+            return ctx.answer(key, request, (482, "Loop Detected"), None);
+        }
+        if self.calls.len() >= CALLS_MAX {
+            return ctx.answer(key, request, (486, "Busy Here"), None);
+        }
+        let Some((group, hop)) = self.core.hop_at(ctx, from).or_else(|| self.leased_hop()) else {
+            return ctx.answer(key, request, (480, "Temporarily Unavailable"), None);
+        };
+        let tag = new_tag(ctx);
+        let offered = Offered::new(request, key.clone(), tag, (group, hop));
+        offered.ring(ctx);
+        self.calls.push(Call::of_invite(ctx, id, offered));
+        if self.core.policy.auto_answer {
+            self.order(ctx, id, Order::Answer);
+        }
+    }
+
+    fn leased_hop(&self) -> Option<(usize, crate::context::Hop)> {
+        let mut groups = 0..self.core.registrations().len();
+        groups.find_map(|group| {
+            Some((group, self.core.registration(group).lease.as_ref()?.hop.clone()))
+        })
+    }
+
+    /// A CANCEL of the INVITE transaction `key`.
+    pub(crate) fn on_cancel(&mut self, ctx: &mut Context<'_>, key: &TransactionKey) -> bool {
+        let mut taken = false;
+        self.each_call(ctx, |call, _, ctx| taken = taken || call.on_cancel(ctx, key));
+        taken
+    }
+
+    /// A request of one of its dialogs; without a transaction it is an ACK.
+    pub(crate) fn on_dialog_request(
+        &mut self,
+        ctx: &mut Context<'_>,
+        request: &sip::Request,
+        key: Option<&TransactionKey>,
+    ) -> Taken {
+        let mut taken = Taken::No;
+        self.each_call(ctx, |call, line, ctx| {
+            if taken == Taken::No {
+                taken = call.on_request(line, ctx, request, key);
+            }
+        });
+        taken
+    }
+
+    pub(crate) fn on_not_acknowledged(&mut self, ctx: &mut Context<'_>, key: &TransactionKey) {
+        self.each_call(ctx, |call, line, ctx| call.on_not_acknowledged(line, ctx, key));
+    }
+
+    /// Calls, ringing and dialling: the phone is idle where no account has any.
+    pub(crate) fn live_calls(&self) -> usize {
+        self.calls.iter().filter(|call| call.is_live()).count()
+    }
+
+    /// The account's calls that its user has to do with.
+    pub(crate) fn call_views(&self, now: Instant) -> Vec<CallView> {
+        let live = self.calls.iter().filter(|call| call.is_live());
+        live.map(|call| CallView {
+            id: call.id,
+            account: self.core.number,
+            direction: call.direction,
+            state: call.state,
+            peer: call.peer.clone(),
+            next_hop: call.next_hop,
+            held_for: now - call.since,
+        })
+        .collect()
+    }
+
+    fn each_call(
+        &mut self,
+        ctx: &mut Context<'_>,
+        mut act: impl FnMut(&mut Call, &mut Line<'_>, &mut Context<'_>),
+    ) {
+        let Self { core, upkeeps, calls, .. } = self;
+        for call in calls.iter_mut() {
+            act(call, &mut Line { core: &mut *core, upkeeps: &mut *upkeeps }, ctx);
+        }
+        calls.retain(|call| !call.is_done());
+    }
+
+    /// Registrations may have come or gone: calls that waited for one go on.
+    fn tell_calls(&mut self, ctx: &mut Context<'_>) {
+        if !self.calls.is_empty() {
+            self.each_call(ctx, |call, line, ctx| call.on_news(line, ctx, News::Registration));
+        }
     }
 
     fn begin_removals(&mut self, ctx: &mut Context<'_>) {
@@ -280,6 +457,9 @@ impl Account {
         }
     }
 }
+
+/// Calls of one account at once.
+const CALLS_MAX: usize = 16;
 
 /// The Y of the servers whose domains are registered at.
 fn registered_servers(mode: Mode, places: &[Place]) -> Vec<u8> {

@@ -4,9 +4,10 @@ use super::candidates::{LastBudget, Leg};
 use super::core::Core;
 use super::fallback::Purpose;
 use super::registration::Ask;
-use super::walk::{Request, Step, Walk};
+use super::walk::{Gate, Request, Step, Walk};
 use crate::budget::Kind;
-use crate::context::Context;
+use crate::context::{Context, Hop};
+use crate::event::Why;
 
 /// The pass.
 #[derive(Debug)]
@@ -27,8 +28,17 @@ impl Pass {
         legs: (Vec<Leg>, LastBudget),
     ) -> Self {
         let began_live = core.registration(on).is_live(ctx.now);
-        let request = Request { method: "REGISTER", kind: Kind::NonInvite, call_id: 0 };
+        let request =
+            Request { method: "REGISTER", kind: Kind::NonInvite, call_id: 0, gate: Gate::Open };
         Self { purpose, began_live, walk: Walk::begin(ctx, core, request, legs) }
+    }
+
+    /// A pass at one next hop, which another request wants to be registered at (A8).
+    pub(crate) fn directed(ctx: &Context<'_>, group: usize, hop: Hop, why: Why) -> Self {
+        let request =
+            Request { method: "REGISTER", kind: Kind::NonInvite, call_id: 0, gate: Gate::Open };
+        let walk = Walk::over(ctx, request, (group, vec![hop]), LastBudget::Retries);
+        Self { purpose: Purpose::Directed(why), began_live: false, walk }
     }
 
     /// Writes requests as long as `step` asks for them; `true` where no candidate is left.

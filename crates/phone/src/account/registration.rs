@@ -7,18 +7,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use net::{Conn, Instant, Rng, Transport};
 use params::Mac;
-use sip::digest::{self, Challenge, Credentials};
 use sip::{Method, Response, Writer};
 
 use super::attempt::Attempt;
 use super::rules::Identity;
-use crate::context::{Context, Hop, HopKey};
+use crate::auth::{Auth, Said};
+use crate::context::{Context, Hop};
 use crate::text;
 
 /// Shortest granted time that is believed: never refreshed faster than once in 5 s (behaviour §9).
 const GRANT_MIN_S: u32 = 5;
-/// Challenges for one request that are answered with credentials (behaviour §9).
-const CHALLENGES_MAX: u8 = 2;
 
 /// Our view of a binding: where, until when.
 #[derive(Clone, Debug)]
@@ -36,29 +34,12 @@ pub(crate) struct Lease {
     pub(crate) keep_alive: Option<Duration>,
 }
 
-/// What a next hop challenged with last: nonce and nc belong to it (behaviour §7).
-#[derive(Clone, Debug)]
-struct Known {
-    hop: HopKey,
-    challenge: Challenge,
-    nc: u32,
-}
-
 /// What a 200 OK granted.
 #[derive(Clone, Debug)]
 pub(crate) struct Grant {
     pub(crate) expires: Duration,
     pub(crate) service_route: Box<[Box<str>]>,
     pub(crate) keep_alive: Option<Duration>,
-}
-
-/// What to do with a challenge.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Challenged {
-    /// Send the request again with credentials.
-    Answer,
-    /// The credentials were refused, or nothing offered can be answered.
-    Refused,
 }
 
 /// What a REGISTER asks for.
@@ -85,9 +66,7 @@ pub(crate) struct Registration {
     cseq: u32,
     /// The `line` parameter of our Contact.
     pub(crate) line: u64,
-    known: Option<Box<Known>>,
-    /// A server that offered SHA-256 is not answered with MD5 later (RFC 8760).
-    sha256_seen: bool,
+    pub(crate) auth: Auth,
     /// Min-Expires of a 423, seconds.
     expires_min: u32,
     /// A 439 came: RFC 5626 is not asked for.
@@ -108,8 +87,7 @@ impl Registration {
             tag: rng.next_u64(),
             cseq: 0,
             line,
-            known: None,
-            sha256_seen: false,
+            auth: Auth::default(),
             expires_min: 0,
             without_outbound: false,
             clears: false,
@@ -194,7 +172,10 @@ impl Registration {
         writer = writer.header("Supported", supported);
         writer = writer.header("Allow", crate::ALLOW);
         writer = identity.optional_headers(writer, ctx.device);
-        if let Some((name, value)) = self.credentials(ctx, identity, attempt.hop(), &request_uri) {
+        let said = Said { method: &Method::Register, uri: &request_uri, body: b"" };
+        let who = identity.credentials();
+        let rng = &mut ctx.shared.rng;
+        if let Some((name, value)) = self.auth.credentials(rng, &who, attempt.hop(), &said) {
             writer = writer.header(name, value);
         }
         writer.finish(None)
@@ -257,52 +238,6 @@ impl Registration {
             );
         }
         contact
-    }
-
-    fn credentials(
-        &mut self,
-        ctx: &mut Context<'_>,
-        identity: Identity<'_>,
-        hop: &Hop,
-        uri: &str,
-    ) -> Option<(&'static str, String)> {
-        let known = self.known.as_mut().filter(|known| known.hop == HopKey::of(hop))?;
-        known.nc += 1;
-        let cnonce = format!("{:016x}", ctx.shared.rng.next_u64());
-        let who = Credentials { user: identity.digest_user(), password: identity.password() };
-        let challenge = &known.challenge;
-        Some(digest::authorization(challenge, &who, &Method::Register, uri, known.nc, &cnonce, b""))
-    }
-
-    /// A 401 or 407 to a request with `answered` challenges behind it.
-    pub(crate) fn challenged(
-        &mut self,
-        hop: &Hop,
-        response: &Response,
-        answered: u8,
-        has_password: bool,
-    ) -> Challenged {
-        let offered: Vec<Challenge> = response
-            .challenges()
-            .into_iter()
-            .filter(|challenge| !self.sha256_seen || challenge.algorithm.strength() > 0)
-            .collect();
-        let Some(chosen) = digest::choose(&offered).cloned() else {
-            self.known = None;
-            return Challenged::Refused;
-        };
-        self.sha256_seen |= chosen.algorithm.strength() > 0;
-        let key = HopKey::of(hop);
-        let before = self.known.as_ref().filter(|known| known.hop == key);
-        let new_realm = before.is_none_or(|known| known.challenge.realm != chosen.realm);
-        // Answered once with credentials, once more where `stale=true` or the realm is new.
-        let answer = answered == 0 || (answered < CHALLENGES_MAX && (chosen.stale || new_realm));
-        if !answer || !has_password {
-            self.known = None;
-            return Challenged::Refused;
-        }
-        self.known = Some(Box::new(Known { hop: key, challenge: chosen, nc: 0 }));
-        Challenged::Answer
     }
 
     /// A 423: its Min-Expires is asked for from now on. `false` where it says nothing new.

@@ -6,8 +6,9 @@ use super::answer::Arrival;
 use super::attempt::{Attempt, Errand, Progress};
 use super::core::Core;
 use super::failover::{Judgement, judge};
-use super::registration::{Ask, Challenged};
+use super::registration::Ask;
 use super::upkeep::{Removal, Taken};
+use crate::auth::Challenged;
 use crate::budget::{Budget, Kind, Plan};
 use crate::context::{Context, name_of};
 use crate::event::{EventKind, Why};
@@ -90,7 +91,8 @@ impl Farewell {
                 self.attempt.challenges_answered += 1;
                 let hop = self.attempt.hop().clone();
                 let registration = core.registration_mut(self.removal.group);
-                let challenged = registration.challenged(&hop, response, answered, has_password);
+                let challenged =
+                    registration.auth.challenged(&hop, response, answered, has_password);
                 if challenged == Challenged::Answer {
                     self.attempt.renew(ctx);
                     return self.progress(ctx, core, Progress::Ready);

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use net::Transport;
 use params::{FailbackMode, Policy, ServerPolicy, TransportType};
 use sip::Writer;
+use sip::digest::Credentials;
 
 use crate::context::Device;
 use crate::event::Place;
@@ -145,13 +146,11 @@ impl<'a> Identity<'a> {
         text::display(&self.user.display_name)
     }
 
-    /// `auth_name`, blank: `user_name`.
-    pub(crate) fn digest_user(&self) -> &'a str {
-        if self.user.auth_name.is_empty() { &self.user.user_name } else { &self.user.auth_name }
-    }
-
-    pub(crate) fn password(&self) -> &'a str {
-        self.user.password.reveal()
+    /// The digest user (`auth_name`, blank: `user_name`) and the password.
+    pub(crate) fn credentials(&self) -> Credentials<'a> {
+        let blank = self.user.auth_name.is_empty();
+        let user = if blank { &self.user.user_name } else { &self.user.auth_name };
+        Credentials { user, password: self.user.password.reveal() }
     }
 
     /// The Route to a proxy; none to a server (A18).

@@ -22,7 +22,7 @@ use super::registration::Lease;
 use super::rules::Mode;
 use super::walk::Step;
 use super::watch::Watch;
-use crate::context::{Context, name_of};
+use crate::context::{Context, Hop, name_of};
 use crate::event::{EventKind, HopName, Why};
 
 /// A closed connection of a registration is a reason to REGISTER within this time (behaviour §7).
@@ -177,6 +177,44 @@ impl Upkeep {
         self.advance(core, ctx);
     }
 
+    /// Registers at `hop` of `group`, because a request goes there (A8).
+    pub(crate) fn register_at(
+        &mut self,
+        core: &mut Core,
+        ctx: &mut Context<'_>,
+        (group, hop): (usize, Hop),
+    ) {
+        self.abandon(ctx);
+        let pass = Pass::directed(ctx, group, hop, Why::NewRequest);
+        self.state = State::Passing(Box::new(pass));
+        self.advance(core, ctx);
+    }
+
+    /// An INVITE needs server 2: that is the move (A14).
+    pub(crate) fn move_to_second(&mut self, core: &mut Core, ctx: &mut Context<'_>) {
+        self.start(core, ctx, Purpose::ToSecond(Why::NewRequest));
+    }
+
+    /// A request other than REGISTER got no answer from any next hop of the current server: its
+    /// registration is asked for at once (A15).
+    pub(crate) fn unanswered(&mut self, core: &mut Core, ctx: &mut Context<'_>, since: Instant) {
+        if !core.registration(self.on).is_live(ctx.now) {
+            return;
+        }
+        self.doubt(core, ctx, since);
+        match self.state {
+            State::Passing(_) => {}
+            State::Idle | State::Waiting { .. } => {
+                self.start(core, ctx, Purpose::Register(Why::Doubt));
+            }
+        }
+    }
+
+    /// Whether a REGISTER is under way.
+    pub(crate) const fn is_passing(&self) -> bool {
+        matches!(self.state, State::Passing(_))
+    }
+
     /// Registers now, from the top, unless a REGISTER is under way.
     pub(crate) fn order_register(&mut self, core: &mut Core, ctx: &mut Context<'_>) {
         match self.state {
@@ -220,8 +258,8 @@ impl Upkeep {
     fn exhausted(&mut self, core: &mut Core, ctx: &mut Context<'_>, pass: &Pass) {
         let live = core.registration(self.on).is_live(ctx.now);
         match pass.purpose {
-            // A failed probe changes nothing.
-            Purpose::Probe => {}
+            // A failed probe changes nothing, nor does a next hop that a request wanted.
+            Purpose::Probe | Purpose::Directed(_) => {}
             // The current next hop was the last one asked: it does not answer any longer.
             Purpose::Failback(_) => {
                 self.restart_clock(core, ctx);

@@ -12,7 +12,9 @@ use params::Profile;
 use super::attempt::{Attempt, Errand, Progress};
 use super::candidates::{LastBudget, Leg, Ordering, Queue, arrange, start_hop};
 use super::core::Core;
+use super::fallback::SECOND;
 use super::group::in_order;
+use super::rules::Mode;
 use crate::budget::{Budget, Kind, Plan};
 use crate::context::{Context, Hop, name_of};
 use crate::event::{HopName, Place, Why};
@@ -43,6 +45,8 @@ pub(crate) enum Step {
     Waiting,
     /// The request of the open attempt is to be written: [`Walk::transmit`].
     Write,
+    /// The next candidate wants a registration first: [`Walk::candidate`].
+    Register,
     /// No candidate is left.
     Exhausted,
 }
@@ -54,6 +58,17 @@ pub(crate) struct Request {
     pub(crate) kind: Kind,
     /// As in its Call-ID; 0: that of the registration of the candidate's group.
     pub(crate) call_id: u64,
+    pub(crate) gate: Gate,
+}
+
+/// Whether a next hop may be asked without a registration there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gate {
+    /// Always: a REGISTER, or a request of a dialog.
+    Open,
+    /// A secondary with `register_on_enable` (A8) and, in successive mode, server 2 are registered at
+    /// first.
+    Registered,
 }
 
 /// The walk.
@@ -72,6 +87,8 @@ pub(crate) struct Walk {
     slots: [Slot; 2],
     queue: Queue,
     routes_asked: Vec<IpAddr>,
+    /// INVITEs that were given up and may still be answered; taken by the owner.
+    pub(crate) abandoned: Vec<(usize, Attempt)>,
     tried: u16,
 }
 
@@ -79,13 +96,13 @@ impl Walk {
     /// Begins to locate the groups of `legs`; [`Walk::advance`] follows.
     pub(crate) fn begin(
         ctx: &mut Context<'_>,
-        core: &mut Core,
+        core: &Core,
         request: Request,
         (legs, last): (Vec<Leg>, LastBudget),
     ) -> Self {
         let mut slots = [Slot::Unneeded, Slot::Unneeded];
         for leg in &legs {
-            let Some(group) = core.groups.get_mut(leg.group) else { continue };
+            let Some(group) = core.groups.get(leg.group) else { continue };
             let id = group.location;
             let found = ctx.shared.locator.locate(ctx.now, id);
             let slot = match found {
@@ -117,6 +134,35 @@ impl Walk {
             slots,
             queue: Queue::default(),
             routes_asked: Vec::new(),
+            abandoned: Vec::new(),
+            tried: 0,
+        }
+    }
+
+    /// A walk over next hops that are known, all in `group`.
+    pub(crate) fn over(
+        ctx: &Context<'_>,
+        request: Request,
+        (group, hops): (usize, Vec<Hop>),
+        last: LastBudget,
+    ) -> Self {
+        let mut queue = Queue::default();
+        for hop in hops.into_iter().rev() {
+            queue.push_front(group, hop);
+        }
+        Self {
+            request,
+            started: ctx.now,
+            trying: None,
+            fell: None,
+            last_failure: None,
+            redirections: 0,
+            last,
+            legs: VecDeque::new(),
+            slots: [Slot::Unneeded, Slot::Unneeded],
+            queue,
+            routes_asked: Vec::new(),
+            abandoned: Vec::new(),
             tried: 0,
         }
     }
@@ -125,7 +171,7 @@ impl Walk {
     pub(crate) fn on_located(
         &mut self,
         ctx: &mut Context<'_>,
-        core: &mut Core,
+        core: &Core,
         id: LocationId,
         progress: &Located,
     ) -> bool {
@@ -136,7 +182,7 @@ impl Walk {
             }
             match progress {
                 Located::Ready(hops) => {
-                    if let Some(group) = core.groups.get_mut(index) {
+                    if let Some(group) = core.groups.get(index) {
                         group.tell_located(ctx, hops);
                     }
                     ctx.ask_routes(hops);
@@ -151,12 +197,16 @@ impl Walk {
     }
 
     /// Goes on to the next candidate, unless an attempt is open.
-    pub(crate) fn advance(&mut self, ctx: &mut Context<'_>, core: &mut Core) -> Step {
+    pub(crate) fn advance(&mut self, ctx: &mut Context<'_>, core: &Core) -> Step {
         while self.trying.is_none() {
             if let Some((group, hop)) = self.queue.pop() {
                 if self.waits_for_route(ctx, hop.addr.ip()) {
                     self.queue.put_back(group, hop);
                     return Step::Waiting;
+                }
+                if self.request.gate == Gate::Registered && wants_lease(ctx, core, group, &hop) {
+                    self.queue.put_back(group, hop);
+                    return Step::Register;
                 }
                 match self.attempt(ctx, core, group, hop) {
                     Progress::Pending => return Step::Waiting,
@@ -178,6 +228,32 @@ impl Walk {
         Step::Waiting
     }
 
+    /// The candidate that comes next, where it is known.
+    pub(crate) fn candidate(&self) -> Option<(usize, &Hop)> {
+        self.queue.first()
+    }
+
+    /// Leaves the next candidate out: it could not be registered at.
+    pub(crate) fn skip(&mut self, core: &Core, why: Why) {
+        if let Some((group, hop)) = self.queue.pop() {
+            let place = core.groups.get(group).map(|group| group.place);
+            self.last_failure = place.map(|place| (place, Some(name_of(&hop)), why));
+        }
+    }
+
+    /// Leaves out what is left of `group`.
+    pub(crate) fn skip_group(&mut self, group: usize) {
+        self.queue.drop_group(group);
+        self.legs.retain(|leg| leg.group != group);
+    }
+
+    /// Whether nothing of `group` is left to be asked.
+    pub(crate) fn is_done_with(&self, group: usize) -> bool {
+        !self.queue.has_group(group)
+            && !self.legs.iter().any(|leg| leg.group == group)
+            && self.trying.as_ref().is_none_or(|(trying, _)| *trying != group)
+    }
+
     /// Whether the executor has still to say from where `to` is reached; it is asked once a walk.
     fn waits_for_route(&mut self, ctx: &mut Context<'_>, to: IpAddr) -> bool {
         if !ctx.shared.locals.lacks_route(to) || self.routes_asked.contains(&to) {
@@ -189,8 +265,8 @@ impl Walk {
     }
 
     /// The name gave nothing: with a live lease its next hop stays usable (behaviour §3).
-    fn without_dns(&mut self, ctx: &mut Context<'_>, core: &mut Core, group: usize) -> Vec<Hop> {
-        let Some(entry) = core.groups.get_mut(group) else { return Vec::new() };
+    fn without_dns(&mut self, ctx: &mut Context<'_>, core: &Core, group: usize) -> Vec<Hop> {
+        let Some(entry) = core.groups.get(group) else { return Vec::new() };
         let place = entry.place;
         let name = super::rules::target_of(&core.policy, place).host;
         entry.tell_nothing(ctx, &name);
@@ -252,7 +328,7 @@ impl Walk {
     pub(crate) fn progress(
         &mut self,
         ctx: &mut Context<'_>,
-        core: &mut Core,
+        core: &Core,
         progress: Progress,
     ) -> Step {
         match progress {
@@ -266,19 +342,14 @@ impl Walk {
     }
 
     /// Sends the request of the open attempt; `Write` asks for another one, over another transport.
-    pub(crate) fn transmit(
-        &mut self,
-        ctx: &mut Context<'_>,
-        core: &mut Core,
-        bytes: Bytes,
-    ) -> Step {
+    pub(crate) fn transmit(&mut self, ctx: &mut Context<'_>, core: &Core, bytes: Bytes) -> Step {
         let Some((_, attempt)) = self.trying.as_mut() else { return Step::Waiting };
         let progress = attempt.transmit(ctx, bytes);
         self.progress(ctx, core, progress)
     }
 
     /// Does what is due for the open attempt.
-    pub(crate) fn on_time(&mut self, ctx: &mut Context<'_>, core: &mut Core) -> Step {
+    pub(crate) fn on_time(&mut self, ctx: &mut Context<'_>, core: &Core) -> Step {
         let Some((_, attempt)) = self.trying.as_mut() else { return Step::Waiting };
         let progress = attempt.on_time(ctx);
         self.progress(ctx, core, progress)
@@ -288,7 +359,7 @@ impl Walk {
     pub(crate) fn on_connection(
         &mut self,
         ctx: &mut Context<'_>,
-        core: &mut Core,
+        core: &Core,
         conn: Conn,
         local: Result<SocketAddr, Cause>,
     ) -> Step {
@@ -304,7 +375,7 @@ impl Walk {
     pub(crate) fn on_unreachable(
         &mut self,
         ctx: &mut Context<'_>,
-        core: &mut Core,
+        core: &Core,
         number: u32,
         why: Why,
     ) -> Option<Step> {
@@ -324,7 +395,15 @@ impl Walk {
         self.last_failure = Some((attempt.place(), Some(hop), why));
         let since = attempt.began();
         self.fell.get_or_insert(Fall { group, hop, why, since });
-        attempt.fail(ctx, why);
+        match self.request.kind {
+            Kind::NonInvite => attempt.fail(ctx, why),
+            // A late answer to an INVITE may still come: its transaction is kept.
+            Kind::Invite => {
+                let mut attempt = attempt;
+                attempt.give_up(ctx, why);
+                self.abandoned.push((group, attempt));
+            }
+        }
     }
 
     /// The open attempt was answered so that its next hop counts as failed.
@@ -387,4 +466,16 @@ impl Walk {
     pub(crate) fn next_timeout(&self) -> Option<(Instant, &'static str)> {
         self.trying.as_ref().map(|(_, attempt)| attempt.next_timeout())
     }
+}
+
+/// Whether a request other than REGISTER has to wait for a registration at `hop` (A8, behaviour §4).
+fn wants_lease(ctx: &Context<'_>, core: &Core, group: usize, hop: &Hop) -> bool {
+    let registration = core.registration(group);
+    let live = registration.lease.as_ref().filter(|lease| lease.until > ctx.now);
+    if core.mode == Mode::Successive && group == SECOND && live.is_none() {
+        return true;
+    }
+    let Some(entry) = core.groups.get(group) else { return false };
+    let secondary = entry.known_hops(ctx).first().is_some_and(|primary| !primary.is_same(hop));
+    entry.rules.register_on_enable && secondary && live.is_none_or(|lease| !lease.hop.is_same(hop))
 }

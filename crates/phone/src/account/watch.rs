@@ -196,7 +196,8 @@ impl Upkeep {
                     Purpose::Probe
                     | Purpose::Register(_)
                     | Purpose::ToSecond(_)
-                    | Purpose::Everywhere(_) => {}
+                    | Purpose::Everywhere(_)
+                    | Purpose::Directed(_) => {}
                 }
             }
             Shown::Silent => {

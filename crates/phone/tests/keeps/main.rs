@@ -9,6 +9,7 @@
 )]
 
 mod bound;
+mod calls;
 mod failover;
 mod fallback;
 mod keys;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use net::{Conn, Input, Instant, Node, Output, Reason, Socket, Transport};
 use params::{Device, Interner, Layer, Layers, Mac, PhoneSettings, Source};
-use phone::{Command, Endpoint, EndpointConfig, Event, EventKind};
+use phone::{CallId, Command, Endpoint, EndpointConfig, Event, EventKind, MediaReport};
 use sim::{Addresses, Handle, World};
 use sip::{Frame, Framer, Message, Request, Writer};
 
@@ -36,6 +36,19 @@ pub enum Does {
     Then(Vec<Does>),
 }
 
+/// What a scripted registrar does with an INVITE, as the proxy in front of the other phone.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Invite {
+    /// Says nothing.
+    Mute,
+    /// Answers with this status.
+    Status(u16),
+    /// 180 and nothing more.
+    Ring,
+    /// 180, and 200 with a session description.
+    Answer,
+}
+
 /// One request as a registrar got it.
 #[derive(Clone, Debug)]
 pub struct Got {
@@ -58,6 +71,10 @@ pub struct Got {
 #[derive(Debug)]
 pub struct Registrar {
     pub does: Does,
+    pub invite: Invite,
+    tag: String,
+    /// INVITEs that rang, to be answered or ended later.
+    pub rung: Vec<(Request, Option<SocketAddr>)>,
     pub got: Vec<Got>,
     out: VecDeque<Output<()>>,
     framers: Vec<(Conn, Framer)>,
@@ -78,8 +95,16 @@ impl Way {
 }
 
 impl Registrar {
-    fn new(does: Does) -> Self {
-        Self { does, got: Vec::new(), out: VecDeque::new(), framers: Vec::new() }
+    fn new(does: Does, tag: String) -> Self {
+        Self {
+            does,
+            invite: Invite::Answer,
+            tag,
+            rung: Vec::new(),
+            got: Vec::new(),
+            out: VecDeque::new(),
+            framers: Vec::new(),
+        }
     }
 
     fn receive(&mut self, now: Instant, way: Way, request: &Request) {
@@ -111,6 +136,12 @@ impl Registrar {
         let from = match way {
             Way::Udp(_, from) | Way::Stream(_, from) => from,
         };
+        if *request.method() == sip::Method::Invite {
+            return self.invited(way, request);
+        }
+        if *request.method() == sip::Method::Ack {
+            return;
+        }
         if *request.method() != sip::Method::Register {
             return self.out.push_back(
                 way.answer(Writer::response(request, 200, "OK", Some("srv"), from).finish(None)),
@@ -136,6 +167,53 @@ impl Registrar {
         };
         self.out.push_back(way.answer(answer));
     }
+}
+
+/// The session description of the other side.
+pub const SDP: &str = "v=0\r\no=- 1 1 IN IP4 192.0.2.200\r\ns=-\r\nc=IN IP4 192.0.2.200\r\nt=0 0\r\n\
+m=audio 4000 RTP/AVP 8 0\r\na=rtpmap:8 PCMA/8000\r\n";
+
+impl Registrar {
+    fn invited(&mut self, way: Way, request: &Request) {
+        let from = match way {
+            Way::Udp(_, from) | Way::Stream(_, from) => from,
+        };
+        let says =
+            |status, reason| Writer::response(request, status, reason, Some(&self.tag), from);
+        match self.invite {
+            Invite::Mute => {}
+            Invite::Status(status) => {
+                self.out.push_back(way.answer(says(status, "Said").finish(None)));
+            }
+            Invite::Ring => {
+                self.rung.push((request.clone(), Some(from)));
+                self.out.push_back(way.answer(says(180, "Ringing").finish(None)));
+            }
+            Invite::Answer => {
+                let bytes = accept(request, from, &self.tag);
+                self.out.push_back(way.answer(bytes));
+            }
+        }
+    }
+
+    /// Answers the INVITE that came last, whenever that was, with this status.
+    pub fn answer_last(&mut self, status: u16) {
+        let (request, from) = self.rung.last().cloned().expect("an INVITE that rang");
+        let to = from.expect("over UDP");
+        let bytes = if status == 200 {
+            accept(&request, to, &self.tag)
+        } else {
+            Writer::response(&request, status, "Said", Some(&self.tag), to).finish(None)
+        };
+        self.out.push_back(Output::Datagram { socket: Socket(0), to, bytes });
+    }
+}
+
+/// The 200 OK of the other phone, whose Contact is the server itself.
+fn accept(request: &Request, from: SocketAddr, tag: &str) -> bytes::Bytes {
+    Writer::response(request, 200, "OK", Some(tag), from)
+        .header("Contact", "<sip:1002@192.0.2.200:5060>")
+        .finish(Some(("application/sdp", SDP.as_bytes())))
 }
 
 impl Node for Registrar {
@@ -233,7 +311,11 @@ impl Bench {
                 let addr = server(last);
                 let tls = SocketAddr::new(addr.ip(), 5061);
                 let place = Addresses::server(addr).listening(Transport::Tls, tls);
-                world.add(&format!("server{last}"), Registrar::new(does.clone()), place)
+                world.add(
+                    &format!("server{last}"),
+                    Registrar::new(does.clone(), format!("callee{last}")),
+                    place,
+                )
             })
             .collect();
         let own = SocketAddr::from(([192, 0, 2, 100], 5060));
@@ -276,6 +358,50 @@ impl Bench {
     /// From now on server `number` does this.
     pub fn order(&mut self, number: usize, does: Does) {
         self.world.command(self.servers[number - 1], does);
+    }
+
+    /// From now on server `number` does this with an INVITE.
+    pub fn order_invite(&mut self, number: usize, invite: Invite) {
+        self.world.node_mut(self.servers[number - 1]).invite = invite;
+    }
+
+    /// What server `number` got of this method.
+    pub fn got_of(&self, number: usize, method: &str) -> Vec<Got> {
+        self.got(number).iter().filter(|got| got.method == method).cloned().collect()
+    }
+
+    /// Calls `target` on account 1 and gives it ports for media.
+    pub fn dial(&mut self, target: &str) -> CallId {
+        let call = self.world.node_mut(self.phone).new_call_id();
+        let dial = Command::Dial {
+            phone: MAC.parse().unwrap(),
+            account: 1,
+            call,
+            target: target.to_owned(),
+        };
+        self.world.command(self.phone, dial);
+        self.open_media(call);
+        call
+    }
+
+    /// The ports that the call asked for.
+    pub fn open_media(&mut self, call: CallId) {
+        let rtp = SocketAddr::from(([0, 0, 0, 0], 11_780));
+        let report = MediaReport::Opened { rtp, rtcp_port: 11_781, key: [7; 30] };
+        self.world.command(self.phone, Command::Media { call, report });
+    }
+
+    /// The states of all calls so far, as `ringing 180` or `ended - hung_up`.
+    pub fn call_story(&self) -> Vec<String> {
+        let told = |kind: &&EventKind| match kind {
+            EventKind::Call { state, status, why, .. } => {
+                let status = status.map_or("-".to_owned(), |status| status.to_string());
+                let why = why.map(|why| format!(" {why}")).unwrap_or_default();
+                Some(format!("{} {status}{why}", state.as_str()))
+            }
+            _ => None,
+        };
+        self.events().iter().filter_map(told).collect()
     }
 
     /// Everything that server `number` got.

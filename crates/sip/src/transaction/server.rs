@@ -199,6 +199,12 @@ impl<R: Clone> ServerTransactions<R> {
         Sent::To(route)
     }
 
+    /// Where the responses to a transaction are sent.
+    #[must_use]
+    pub fn route(&self, key: &TransactionKey) -> Option<&R> {
+        self.table.get(key).map(|transaction| &transaction.route)
+    }
+
     /// Stops sending the 2xx of an INVITE again: its ACK has come to the dialog.
     pub fn confirm(&mut self, key: &TransactionKey) {
         self.unschedule(key);
