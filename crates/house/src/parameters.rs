@@ -1,13 +1,20 @@
 //! Parameters that claim to act are named in a test, and their manual is current.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::generated::{check, whole};
-use crate::token::Kind;
+use crate::source::Source;
+use crate::token::{Kind, Token};
 use crate::tree::SOURCES;
 
 /// Where the table lies: its own tests do not count.
 const OWNER: &str = "params";
+/// The folder in which keys are made into settings, as in `field: at.number("key")`.
+const READERS: &str = "crates/params/src/read";
+/// A machine beside the table, which acts by settings of its own.
+const FETCHER: &str = "crates/params/src/provision/";
+/// It looks at settings, but nothing acts by it.
+const ONLOOKER: &str = "advise";
 
 /// The keys that texts and comments of tests outside the table's crate name, with `#` for each number.
 fn named_in_tests() -> BTreeSet<String> {
@@ -78,6 +85,69 @@ fn every_key_that_claims_to_act_is_named_in_a_test_of_what_it_acts_on() {
          `params` names them: test what they do, or say that they do nothing here:\n  {}",
         missing.len(),
         missing.join("\n  ")
+    );
+}
+
+/// The keys of settings, each with the field that it fills.
+fn fields() -> BTreeMap<String, String> {
+    let readers = SOURCES.iter().filter(|source| source.path.starts_with(READERS));
+    readers.flat_map(fields_of).collect()
+}
+
+fn fields_of(source: &Source) -> Vec<(String, String)> {
+    let code = source.product_tokens();
+    let code: Vec<&Token> =
+        code.into_iter().filter(|token| !matches!(token.kind, Kind::Comment(_))).collect();
+    let is_colon = |at: usize| code.get(at).is_some_and(|token| token.is_mark(':'));
+    let field = |at: usize| {
+        let name = code[at].word()?;
+        let begins = is_colon(at + 1) && !is_colon(at + 2) && (at == 0 || !is_colon(at - 1));
+        let key = begins.then(|| first_text(&code[at + 2..]))??;
+        Some((key, name.to_owned()))
+    };
+    (0..code.len()).filter_map(field).collect()
+}
+
+/// The first text of an expression that ends with a comma or a closing bracket.
+fn first_text(code: &[&Token]) -> Option<String> {
+    let mut depth = 0;
+    for token in code {
+        match &token.kind {
+            Kind::Text(text) => return Some(text.clone()),
+            Kind::Mark('(') => depth += 1,
+            Kind::Mark(')') if depth > 0 => depth -= 1,
+            Kind::Mark(')' | '{' | '}' | ';') => return None,
+            Kind::Mark(',') if depth == 0 => return None,
+            Kind::Mark(_) | Kind::Word(_) | Kind::Other | Kind::Comment(_) => {}
+        }
+    }
+    None
+}
+
+#[test]
+fn what_a_key_that_claims_to_act_sets_is_read() {
+    let fields = fields();
+    assert!(fields.len() > 50, "{READERS} has another form than this test reads");
+    let mut read: BTreeSet<&str> = BTreeSet::new();
+    let acting = |source: &&Source| {
+        let looks_on = [OWNER, ONLOOKER].contains(&source.owner.as_str());
+        !looks_on || source.path.starts_with(FETCHER)
+    };
+    for source in SOURCES.iter().filter(acting) {
+        let code = source.product_tokens();
+        let accesses = code.windows(2).filter(|pair| pair[0].is_mark('.'));
+        read.extend(accesses.filter_map(|pair| pair[1].word()));
+    }
+    let unread: Vec<String> = params::works_keys()
+        .filter_map(|key| fields.get(key).map(|field| (key, field)))
+        .filter(|(_, field)| !read.contains(field.as_str()))
+        .map(|(key, field)| format!("{key} (`{field}`)"))
+        .collect();
+    assert!(
+        unread.is_empty(),
+        "keys that claim to act (`State::Works`), but nothing outside `{OWNER}` and `{ONLOOKER}` reads \
+         what they set: use it, or say in the row that it does nothing here:\n  {}",
+        unread.join("\n  ")
     );
 }
 

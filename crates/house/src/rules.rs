@@ -143,10 +143,9 @@ const SCENARIOS: [(&str, &[(Part, &str)]); 4] = [
 ];
 
 /// Rules that the phone cannot have yet, with the reason; a line goes when code and test are there.
-const PENDING: [(&str, &str); 5] = [
+const PENDING: [(&str, &str); 4] = [
     ("A17", "comes with calls"),
     ("A26", "comes with calls"),
-    ("A27", "comes with calls"),
     ("INVITE Fallback", "comes with calls"),
     ("INVITE Failover", "comes with calls"),
 ];
