@@ -67,56 +67,54 @@ fn is_taken(error: &std::io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{Ipv4Addr, Ipv6Addr, UdpSocket};
+    use std::net::{Ipv4Addr, UdpSocket};
+    use std::sync::atomic::{AtomicU8, Ordering};
 
     use super::*;
 
-    const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    /// A book of two pairs, and an address of this machine that nobody else uses.
+    fn small() -> (Arc<Book>, IpAddr) {
+        static COUNT: AtomicU8 = AtomicU8::new(1);
+        let [.., high, low] = std::process::id().to_be_bytes();
+        let here = Ipv4Addr::new(127, high, low, COUNT.fetch_add(1, Ordering::Relaxed));
+        (Arc::new(Book::new((11_780, 11_783), 46, &Rng::new(1))), here.into())
+    }
 
-    /// A book of two pairs that no other program is using.
-    fn small() -> (Arc<Book>, u16) {
-        for seed in 0..100 {
-            let from = 20_000 + 4 * (Rng::new(seed).next_u64() % 3_000) as u16;
-            let book = Arc::new(Book::new((from, from + 3), 46, &Rng::new(seed)));
-            let both = [book.bind(HERE), book.bind(HERE)];
-            if both.iter().all(Result::is_ok) {
-                return (book, from);
-            }
-        }
-        panic!("no four free ports");
+    fn port(pair: &Pair) -> u16 {
+        pair.rtp.local().unwrap().port()
     }
 
     #[test]
     fn ports_lie_in_the_range_and_are_given_back() {
-        let (book, from) = small();
-        let (one, other) = (book.bind(HERE).unwrap(), book.bind(HERE).unwrap());
-        let mut ports = [one.rtp.local().unwrap().port(), other.rtp.local().unwrap().port()];
+        let (book, here) = small();
+        let (one, other) = (book.bind(here).unwrap(), book.bind(here).unwrap());
+        let mut ports = [port(&one), port(&other)];
         ports.sort_unstable();
-        assert_eq!(ports, [from, from + 2]);
-        assert_eq!(one.rtcp.local().unwrap().port(), one.rtp.local().unwrap().port() + 1);
-        let none = book.bind(HERE).map(drop);
-        assert!(matches!(none, Err(OpenError::NoPort { first, .. }) if first == from));
+        assert_eq!(ports, [11_780, 11_782]);
+        assert_eq!(one.rtcp.local().unwrap(), SocketAddr::new(here, port(&one) + 1));
+        let none = book.bind(here).map(drop);
+        assert!(matches!(none, Err(OpenError::NoPort { first: 11_780, last: 11_783 })));
         drop(one);
-        assert!(book.bind(HERE).is_ok());
+        assert!(book.bind(here).is_ok());
     }
 
     #[test]
     fn a_pair_of_which_another_program_has_one_port_is_passed_over() {
-        let (book, from) = small();
-        let others = UdpSocket::bind((HERE, from + 1)).unwrap();
-        let pair = book.bind(HERE).unwrap();
-        assert_eq!(pair.rtp.local().unwrap().port(), from + 2);
-        assert!(matches!(book.bind(HERE).map(drop), Err(OpenError::NoPort { .. })));
+        let (book, here) = small();
+        let others = UdpSocket::bind((here, 11_781)).unwrap();
+        let pair = book.bind(here).unwrap();
+        assert_eq!(port(&pair), 11_782);
+        assert!(matches!(book.bind(here).map(drop), Err(OpenError::NoPort { .. })));
         drop(others);
-        assert_eq!(book.bind(HERE).unwrap().rtp.local().unwrap().port(), from);
+        assert_eq!(port(&book.bind(here).unwrap()), 11_780);
     }
 
     #[test]
     fn an_address_that_is_not_ours_is_told() {
-        let (book, _) = small();
+        let (book, here) = small();
         let elsewhere = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
         let error = book.bind(elsewhere).map(drop).unwrap_err();
         assert!(matches!(error, OpenError::System { local, .. } if local == elsewhere));
-        assert!(book.bind(HERE).is_ok() && book.bind(IpAddr::V6(Ipv6Addr::LOCALHOST)).is_ok());
+        assert!(book.bind(here).is_ok());
     }
 }

@@ -191,9 +191,9 @@ impl Line {
 
     pub(crate) fn digits_heard(&self) -> String {
         self.reports(|reports| {
-            let digit = |report: &&Report| match report {
-                Report::Stream(Event::Digit(digit)) => Some(digit.as_char()),
-                _ => None,
+            let digit = |report: &&Report| {
+                let Report::Stream(Event::Digit(digit)) = report else { return None };
+                Some(digit.as_char())
             };
             reports.iter().filter_map(digit).collect()
         })
