@@ -261,4 +261,11 @@ choices! {
         /// UDP and TCP.
         UdpAndTcp = "2" "UDP and TCP",
     }
+    /// As whom the phone presents itself to a provisioning server, `sureline.provision_user_agent`.
+    ProvisionAgent {
+        /// As what it is.
+        Sureline = "sureline" "sureline",
+        /// As one of the vendor's phones, for servers that choose files by it.
+        Vendor = "vendor" "as the vendor's phones",
+    }
 }

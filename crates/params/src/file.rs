@@ -140,7 +140,8 @@ fn is_ini_dialect(content: &Content<'_>) -> bool {
     }
 }
 
-fn refuse_other_formats(bytes: &[u8], text: &[u8]) -> Result<(), NotAConfig> {
+/// Says what other format the bytes of a file have, if any; `text` is the file without its mark.
+pub(crate) fn refuse_other_formats(bytes: &[u8], text: &[u8]) -> Result<(), NotAConfig> {
     if bytes.len() > FILE_BYTES_MAX {
         return Err(NotAConfig::TooLarge);
     }

@@ -71,7 +71,10 @@ impl Assignment {
             Verdict::Taken => Some(&self.value),
             Verdict::TakenAs(value) | Verdict::Mended(value) => Some(value),
             Verdict::Null => Some(""),
-            Verdict::Blank => (blank == Blank::Resets).then_some(""),
+            // `overwrite_mode` is about files of a server; what the user leaves blank is blank.
+            Verdict::Blank => {
+                (blank == Blank::Resets || self.origin.layer >= Layer::Local).then_some("")
+            }
             Verdict::Refused(_) => None,
         }
     }

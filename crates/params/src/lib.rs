@@ -7,6 +7,7 @@
 //! - [`Layers::settings`] turns them into [`PhoneSettings`]; the engine sees no key and no text to
 //!   parse. Equal policies are one through the [`Interner`].
 //! - [`Layers::export`] and [`edit`] write files.
+//! - [`provision`] decides which files are fetched from a server, when, and what is kept of them.
 
 mod choices;
 mod codes;
@@ -21,6 +22,7 @@ mod manual;
 mod model;
 mod origin;
 mod problem;
+pub mod provision;
 mod read;
 mod row;
 mod secret;
@@ -33,7 +35,8 @@ mod view;
 pub use choices::{
     AddressMode, CaList, CallerIdSource, Choice, DnsCacheType, DtmfInfo, DtmfType, FailbackMode,
     FallbackAt, IcmpScope, KeepAlive, ListenMode, Liveness, NatTraversal, NotifyReboot, Profile,
-    Redundancy, Refresher, SharedLine, SrtpMode, SrvWeight, Strangers, TransportType,
+    ProvisionAgent, Redundancy, Refresher, SharedLine, SrtpMode, SrvWeight, Strangers,
+    TransportType,
 };
 pub use codes::FailoverCodes;
 pub use edit::{Change, EditFault, edit};

@@ -2,6 +2,7 @@
 
 mod common;
 mod policy;
+mod provision;
 
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -152,8 +153,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::State;
     use crate::table::rows;
+    use crate::{HomeFile, State};
 
     thread_local! {
         static READ: RefCell<BTreeSet<&'static str>> = const { RefCell::new(BTreeSet::new()) };
@@ -173,9 +174,12 @@ mod tests {
             "account.1.enable = 1\nlinekey.1.type = 15\n\
              dns_cache_a.1.name = a.b\ndns_cache_a.1.ip = ::1",
         );
+        let _provisioning = Layers::default().provision_settings(&Device::default());
         let read = READ.with_borrow(Clone::clone);
-        let fills_itself =
-            |row: &&crate::Row| row.state == State::Works && row.stands_for.is_empty();
+        let fills_itself = |row: &&crate::Row| {
+            let in_settings = row.stands_for.is_empty() && row.file != HomeFile::Boot;
+            row.state == State::Works && in_settings
+        };
         let patterns = rows().filter(fills_itself).map(|row| row.pattern);
         let missing: Vec<_> = patterns.filter(|pattern| !read.contains(pattern)).collect();
         assert_eq!(missing, [""; 0]);

@@ -113,7 +113,7 @@ const REGISTRATION: &str = "Configuring Server Redundancy Using Configuration Fi
 // Why a key is accepted without effect.
 const CALLS: &str = "it concerns calls, which this phone does not make";
 const SUBSCRIPTIONS: &str = "it concerns subscriptions, which this phone does not make";
-const PROVISIONING: &str = "files are named on the command line, not fetched";
+const PROVISIONING: &str = "the provisioning server is found by its address alone";
 const WEB: &str = "there is no web page, or the option --web says it";
 const NO_DEVICE: &str = "this phone has no screen of its own";
 const OPERATING_SYSTEM: &str = "the operating system does it";

@@ -1,6 +1,7 @@
 //! Provisioning: where files come from and when.
 
-use super::{OPERATING_SYSTEM, PROVISIONING, URL, text};
+use super::{OPERATING_SYSTEM, PROVISIONING, URL, of, text};
+use crate::choices::ProvisionAgent;
 use crate::row::{HomeFile, Row, WebPage, When, row};
 use crate::value::{INTEGER_MAX, Kind};
 
@@ -16,16 +17,14 @@ pub(super) const ROWS: &[Row] = &[
         "",
         "Where configuration files are fetched; $MAC and $PN are filled in.",
     )
-    .our_web(PROVISION, "", "Server URL")
-    .not_used(PROVISIONING),
+    .our_web(PROVISION, "", "Server URL"),
     row(
         "static.auto_provision.server.username",
         text(256),
         "",
         "The user name at the provisioning server.",
     )
-    .our_web(PROVISION, "", "User Name")
-    .not_used(PROVISIONING),
+    .our_web(PROVISION, "", "User Name"),
     row(
         "static.auto_provision.server.password",
         text(256),
@@ -33,19 +32,16 @@ pub(super) const ROWS: &[Row] = &[
         "The password at the provisioning server.",
     )
     .secret()
-    .our_web(PROVISION, "", "Password")
-    .not_used(PROVISIONING),
+    .our_web(PROVISION, "", "Password"),
     row("static.auto_provision.power_on", Kind::Switch, "1", "1: files are fetched at each start.")
-        .our_web(PROVISION, "", "Power On")
-        .not_used(PROVISIONING),
+        .our_web(PROVISION, "", "Power On"),
     row(
         "static.auto_provision.repeat.enable",
         Kind::Switch,
         "0",
         "1: files are fetched again and again.",
     )
-    .our_web(PROVISION, "", "Repeatedly")
-    .not_used(PROVISIONING),
+    .our_web(PROVISION, "", "Repeatedly"),
     row(
         "static.auto_provision.repeat.minutes",
         Kind::Integer { min: 1, max: 43_200 },
@@ -53,16 +49,14 @@ pub(super) const ROWS: &[Row] = &[
         "Minutes from one fetching to the next.",
     )
     .when(&[When::Is("static.auto_provision.repeat.enable", &["1"])])
-    .our_web(PROVISION, "", "Interval (Minutes)")
-    .not_used(PROVISIONING),
+    .our_web(PROVISION, "", "Interval (Minutes)"),
     row(
         "static.auto_provision.weekly.enable",
         Kind::Switch,
         "0",
         "1: files are fetched on certain days of the week.",
     )
-    .our_web(PROVISION, "", "Weekly")
-    .not_used(PROVISIONING),
+    .our_web(PROVISION, "", "Weekly"),
     row(
         "static.auto_provision.weekly.dayofweek",
         Kind::Weekdays,
@@ -70,8 +64,7 @@ pub(super) const ROWS: &[Row] = &[
         "The days, 0 for Sunday.",
     )
     .when(WEEKLY)
-    .our_web(PROVISION, "", "Day Of Week")
-    .not_used(PROVISIONING),
+    .our_web(PROVISION, "", "Day Of Week"),
     row(
         "static.auto_provision.weekly.begin_time",
         Kind::TimeOfDay,
@@ -79,8 +72,7 @@ pub(super) const ROWS: &[Row] = &[
         "Not before this time of day.",
     )
     .when(WEEKLY)
-    .our_web(PROVISION, "", "Weekly Begin Time")
-    .not_used(PROVISIONING),
+    .our_web(PROVISION, "", "Weekly Begin Time"),
     row(
         "static.auto_provision.weekly.end_time",
         Kind::TimeOfDay,
@@ -88,16 +80,14 @@ pub(super) const ROWS: &[Row] = &[
         "Not after this time of day.",
     )
     .when(WEEKLY)
-    .our_web(PROVISION, "", "Weekly End Time")
-    .not_used(PROVISIONING),
+    .our_web(PROVISION, "", "Weekly End Time"),
     row(
         "static.auto_provision.flexible.enable",
         Kind::Switch,
         "0",
         "1: files are fetched on a day that differs from phone to phone.",
     )
-    .our_web(PROVISION, "", "Flexible")
-    .not_used(PROVISIONING),
+    .our_web(PROVISION, "", "Flexible"),
     row(
         "static.auto_provision.flexible.interval",
         Kind::Integer { min: 1, max: 1000 },
@@ -105,8 +95,7 @@ pub(super) const ROWS: &[Row] = &[
         "Days from one fetching to the next.",
     )
     .when(FLEXIBLE)
-    .our_web(PROVISION, "", "Flexible Interval (Days)")
-    .not_used(PROVISIONING),
+    .our_web(PROVISION, "", "Flexible Interval (Days)"),
     row(
         "static.auto_provision.flexible.begin_time",
         Kind::TimeOfDay,
@@ -114,8 +103,7 @@ pub(super) const ROWS: &[Row] = &[
         "Not before this time of day.",
     )
     .when(FLEXIBLE)
-    .our_web(PROVISION, "", "Flexible Begin Time")
-    .not_used(PROVISIONING),
+    .our_web(PROVISION, "", "Flexible Begin Time"),
     row(
         "static.auto_provision.flexible.end_time",
         Kind::TimeOfDay,
@@ -123,8 +111,7 @@ pub(super) const ROWS: &[Row] = &[
         "Not after this time of day.",
     )
     .when(FLEXIBLE)
-    .our_web(PROVISION, "", "Flexible End Time")
-    .not_used(PROVISIONING),
+    .our_web(PROVISION, "", "Flexible End Time"),
     row(
         "static.auto_provision.pnp_enable",
         Kind::Switch,
@@ -162,47 +149,40 @@ pub(super) const ROWS: &[Row] = &[
         "0",
         "1: what was changed on the phone or on its web page outlives provisioning.",
     )
-    .our_web(PROVISION, "", "Protect Local Changes")
-    .not_used(PROVISIONING),
+    .our_web(PROVISION, "", "Protect Local Changes"),
     row(
         "static.auto_provision.custom.sync",
         Kind::Switch,
         "0",
         "1: local changes are uploaded to the server.",
     )
-    .when(&[When::Is("static.auto_provision.custom.protect", &["1"])])
-    .not_used(PROVISIONING),
+    .when(&[When::Is("static.auto_provision.custom.protect", &["1"])]),
     row(
         "static.auto_provision.custom.upload_method",
         Kind::Switch,
         "0",
         "How they are uploaded: 0 by PUT.",
-    )
-    .not_used(PROVISIONING),
+    ),
     row("static.auto_provision.aes_key_16.com", text(32), "", "The AES key of the common file.")
         .secret()
-        .our_web(PROVISION, "", "Common AES Key")
-        .not_used(PROVISIONING),
+        .our_web(PROVISION, "", "Common AES Key"),
     row("static.auto_provision.aes_key_16.mac", text(32), "", "The AES key of the MAC file.")
         .secret()
-        .our_web(PROVISION, "", "MAC-Oriented AES Key")
-        .not_used(PROVISIONING),
+        .our_web(PROVISION, "", "MAC-Oriented AES Key"),
     row(
         "static.auto_provision.aes_key.com",
         text(64),
         "",
         "The AES key of the common file, as later firmware calls it.",
     )
-    .secret()
-    .not_used(PROVISIONING),
+    .secret(),
     row(
         "static.auto_provision.aes_key.mac",
         text(64),
         "",
         "The AES key of the MAC file, as later firmware calls it.",
     )
-    .secret()
-    .not_used(PROVISIONING),
+    .secret(),
     row(
         "static.auto_provision.aes_key_in_file",
         Kind::Switch,
@@ -215,15 +195,13 @@ pub(super) const ROWS: &[Row] = &[
         Kind::Switch,
         "0",
         "1: only encrypted files are taken.",
-    )
-    .not_used(PROVISIONING),
+    ),
     row(
         "static.auto_provision.encryption.config",
         Kind::Switch,
         "0",
         "1: local changes are encrypted when they are uploaded.",
-    )
-    .not_used(PROVISIONING),
+    ),
     row(
         "static.auto_provision.reboot_force.enable",
         Kind::Switch,
@@ -233,32 +211,28 @@ pub(super) const ROWS: &[Row] = &[
     .not_used("changes act at once, without a restart"),
     row(
         "static.auto_provision.attempt_expired_time",
-        SECONDS,
+        Kind::Integer { min: 1, max: 3600 },
         "5",
         "Seconds that one attempt to fetch a file gets.",
-    )
-    .not_used(PROVISIONING),
+    ),
     row(
         "static.auto_provision.attempt_before_failed",
         Kind::Integer { min: 1, max: 100 },
         "3",
         "Attempts to fetch a file.",
-    )
-    .not_used(PROVISIONING),
+    ),
     row(
         "static.auto_provision.retry_delay_after_file_transfer_failed",
-        SECONDS,
+        Kind::Integer { min: 0, max: 3600 },
         "5",
         "Seconds between attempts.",
-    )
-    .not_used(PROVISIONING),
+    ),
     row(
         "static.auto_provision.user_agent_mac.enable",
         Kind::Switch,
         "1",
         "1: the server is told the phone's address.",
-    )
-    .not_used(PROVISIONING),
+    ),
     row(
         "static.auto_provision.config_version.com",
         text(256),
@@ -279,7 +253,7 @@ pub(super) const ROWS: &[Row] = &[
         "7200",
         "Seconds for which an HTTP log-in is remembered.",
     )
-    .not_used(PROVISIONING),
+    .not_used("the password is sent where the server asks for it, and remembered nowhere"),
     dial_code("autoprovision.N.name"),
     dial_code("autoprovision.N.code"),
     dial_code("autoprovision.N.url"),
@@ -288,24 +262,29 @@ pub(super) const ROWS: &[Row] = &[
     dial_code("autoprovision.N.com_aes").secret(),
     dial_code("autoprovision.N.mac_aes").secret(),
     row(
+        "sureline.provision_user_agent",
+        of(ProvisionAgent::CHOICES),
+        "sureline",
+        "As whom the phone presents itself to an HTTP server of configuration files.",
+    )
+    .our_web(PROVISION, "", "User Agent")
+    .ours(),
+    row(
         "overwrite_mode",
         Kind::Switch,
         "1",
         "1: a key that is blank or missing goes back to its default; 0: it keeps its \
          value.",
     )
-    .in_file(HomeFile::Boot)
-    .not_used(PROVISIONING),
+    .in_file(HomeFile::Boot),
     row(
         "static.specific_model.excluded_mode",
         Kind::Switch,
         "0",
         "1: a model named in [ ] fetches its own lines only.",
     )
-    .in_file(HomeFile::Boot)
-    .not_used(PROVISIONING),
-    row("static.custom_mac_cfg.url", URL, "", "Another place for the MAC file.")
-        .not_used(PROVISIONING),
+    .in_file(HomeFile::Boot),
+    row("static.custom_mac_cfg.url", URL, "", "Another place for the MAC file."),
     row("static.firmware.url", URL, "", "New firmware.")
         .not_used("sureline is a program: it has no firmware to load"),
 ];

@@ -10,6 +10,7 @@
 mod guide;
 mod hostile;
 mod layers;
+mod provisioning;
 mod round_trip;
 mod settings;
 mod table;
