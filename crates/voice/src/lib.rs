@@ -11,17 +11,23 @@
 
 mod book;
 mod call;
+#[cfg(feature = "audio")]
+mod card;
 mod keys;
 mod level;
 mod order;
 mod pair;
 mod record;
 mod report;
+#[cfg(any(feature = "audio", test))]
+mod ring;
 mod runner;
 mod sound;
 mod source;
 mod voice;
 
+#[cfg(feature = "audio")]
+pub use card::{Card, CardError};
 pub use keys::{NoRandomness, srtp_keys};
 pub use order::{CallKey, Listen, Manner, Sink};
 pub use report::{Figures, Report};
