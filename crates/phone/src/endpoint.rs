@@ -24,6 +24,9 @@ use crate::view::PhoneView;
 
 /// A stop waits this long for bindings to be removed.
 const STOP_WITHIN: Duration = Duration::from_secs(2);
+/// Restarts of one phone after a panic, and the time that they are counted in.
+const CRASHES_MAX: usize = 3;
+const CRASHES_WITHIN: Duration = Duration::from_secs(600);
 /// A next hop is refusing for this long after an ICMP error.
 const REFUSING_FOR: Duration = Duration::from_secs(1);
 /// Attempts at a refusing next hop are given this long for an answer.
@@ -64,6 +67,8 @@ pub struct Endpoint {
     refusing: BTreeMap<SocketAddr, Instant>,
     /// What each location looked like last.
     generations: BTreeMap<LocationId, u64>,
+    /// When phones panicked.
+    crashes: BTreeMap<u32, Vec<Instant>>,
     /// Calls of the process so far.
     calls: u64,
     stop_by: Option<Instant>,
@@ -106,6 +111,7 @@ impl Endpoint {
             wakes: BinaryHeap::new(),
             refusing: BTreeMap::new(),
             generations: BTreeMap::new(),
+            crashes: BTreeMap::new(),
             calls: 0,
             stop_by: None,
             stopped: false,
@@ -176,9 +182,46 @@ impl Endpoint {
         index: u32,
         act: impl FnOnce(&mut Phone, &mut Shared) -> T,
     ) -> Option<T> {
-        let done = at(&mut self.phones, index).map(|phone| act(phone, &mut self.shared));
+        let shared = &mut self.shared;
+        let done = at(&mut self.phones, index).map(|phone| {
+            // One phone's panic must not end the others; what it was doing is lost with its slot.
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| act(phone, shared)))
+        });
+        let done = match done {
+            Some(Ok(done)) => Some(done),
+            Some(Err(_)) => {
+                self.restart(index);
+                None
+            }
+            None => None,
+        };
         self.schedule(index);
         done
+    }
+
+    /// A phone panicked: its slot begins anew, three times in ten minutes, then it stays down (a
+    /// crash loop would be a storm of REGISTERs).
+    fn restart(&mut self, index: u32) {
+        let now = self.now;
+        let Some(phone) = at(&mut self.phones, index) else { return };
+        let mac = phone.mac();
+        let crashes = self.crashes.entry(index).or_default();
+        crashes.retain(|at| now.since(*at) < CRASHES_WITHIN);
+        crashes.push(now);
+        let goes_on = crashes.len() <= CRASHES_MAX;
+        let settings = phone.settings.as_ref().clone();
+        *phone = Phone::new(index, settings.clone());
+        let told = if goes_on {
+            "a fault of this program stopped the phone; it starts anew"
+        } else {
+            "a fault of this program stopped the phone again and again; it stays down"
+        };
+        let kind = EventKind::Notice(told.to_owned());
+        self.shared.out.push_back(Output::Event(Event { phone: mac, account: None, kind }));
+        if goes_on {
+            let pool = &mut self.pool;
+            phone.apply(now, &mut self.shared, pool, settings, Why::Start);
+        }
     }
 
     /// Every account of every phone with calls, until one takes it.
@@ -608,5 +651,31 @@ mod tests {
         }
         let quoted = b"REGISTER sip:x SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKa.1f.00000000000000ff;rport\r\n";
         assert_eq!(find_branch(quoted), Some((10, 31, 255)));
+    }
+
+    // Design, "Panics": the slot restarts three times, then stays down; the others go on.
+    #[test]
+    fn a_panic_costs_one_phone_its_slot_and_three_are_forgiven() {
+        let mut endpoint = Endpoint::new(EndpointConfig {
+            seed: 1,
+            secret: [0; 16],
+            sockets: vec![(Socket(0), "127.0.0.1:5060".parse().unwrap())],
+            listen: Vec::new(),
+            advertise: None,
+            resolver: ResolverConfig::default(),
+        });
+        let text = "account.1.enable = 1\naccount.1.user_name = 1\naccount.1.sip_server.1.address = 192.0.2.1";
+        let source =
+            params::Source { name: "t", layer: params::Layer::Mac, bytes: text.as_bytes() };
+        let (layers, _) = params::Layers::load(&[source]);
+        let device = params::Device::default();
+        let (settings, _) = layers.settings(&device, &mut params::Interner::default());
+        endpoint.command(Instant::ZERO, Command::Apply(Box::new(settings)));
+        for crash in 1..=4 {
+            let done = endpoint.with(0, |_, _| -> u8 { panic!("crash {crash}") });
+            assert_eq!(done, None);
+            let lives = endpoint.phones.first().is_some_and(|phone| !phone.accounts.is_empty());
+            assert_eq!(lives, crash <= 3, "after crash {crash}");
+        }
     }
 }

@@ -287,6 +287,7 @@ impl Attempt {
         Progress::Pending
     }
 
+    // Guide, "REGISTER Failover" step 2, "REGISTER Fallback" step 2: three times by default.
     fn retransmit(&mut self, ctx: &mut Context<'_>) {
         let Flow::Udp { socket, .. } = self.flow else { return };
         ctx.suspect(&self.hop);

@@ -144,6 +144,7 @@ impl Queue {
     }
 }
 
+// Guide, "REGISTER Failover": the next REGISTER goes to the primary first (mode 0).
 /// The start hop of a group (behaviour §4): mode 0 the primary, modes 1 and 2 the last used, mode 3
 /// the one with the lease.
 pub(crate) fn start_hop<'a>(

@@ -32,6 +32,7 @@ pub(crate) const fn reason_to_climb(mode: FailbackMode, pass: Why) -> Why {
     }
 }
 
+// A29: the clocks are each server's own, and modes 1 to 3 act only when the phone is idle.
 /// Whether the clock of `group` is due and the phone idle; a due clock of a busy phone is parked and
 /// told once.
 pub(crate) fn is_due(group: &mut Group, ctx: &mut Context<'_>) -> bool {

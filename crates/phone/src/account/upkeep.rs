@@ -151,6 +151,7 @@ impl Upkeep {
         false
     }
 
+    // Guide, "REGISTER Fallback": the working server is detected at intervals of fallback.timeout.
     // A16: start to start, never two at once, calls or not.
     fn start_if_probe_due(&mut self, core: &mut Core, ctx: &mut Context<'_>) -> bool {
         if self.probe_at.is_none_or(|at| at > ctx.now) || self.on != SECOND {
@@ -195,6 +196,7 @@ impl Upkeep {
         self.start(core, ctx, Purpose::ToSecond(Why::NewRequest));
     }
 
+    // Guide, "INVITE Fallback": REGISTER detects whether the working server is available.
     /// A request other than REGISTER got no answer from any next hop of the current server: its
     /// registration is asked for at once (A15).
     pub(crate) fn unanswered(&mut self, core: &mut Core, ctx: &mut Context<'_>, since: Instant) {
@@ -350,6 +352,7 @@ impl Upkeep {
         }
     }
 
+    // Guide, "REGISTER Fallback" step 3: server 2 after the registration time of server 1 has run.
     /// Leases whose time has run.
     fn end_leases(&mut self, core: &mut Core, ctx: &mut Context<'_>) {
         let ended = core.registration(self.on).lease.as_ref();

@@ -196,6 +196,8 @@ impl Walk {
         waited
     }
 
+    // Guide, "REGISTER Failover" step 1 and step 3, "REGISTER Fallback" step 1: the primary or working
+    // server first; after no response the next one.
     /// Goes on to the next candidate, unless an attempt is open.
     pub(crate) fn advance(&mut self, ctx: &mut Context<'_>, core: &Core) -> Step {
         while self.trying.is_none() {

@@ -292,6 +292,7 @@ pub(crate) enum Way {
     Nowhere,
 }
 
+// A26: a route that is a name is located with failover, an IP address has none.
 /// Where requests of `dialog` go, whose INVITE went through `hop`.
 pub(crate) fn way(core: &Core, ctx: &mut Context<'_>, hop: &Hop, dialog: &Dialog) -> Way {
     let Some(towards) = dialog.towards() else { return Way::Nowhere };

@@ -5,26 +5,25 @@ use std::time::Duration;
 
 use net::{Cause, Conn, Instant};
 use sdp::Wish;
-use sip::transaction::{ack_of, cancel_of};
-use sip::{Method, Response, Writer};
+use sip::transaction::cancel_of;
+use sip::{Method, Writer};
 
 use super::ask::Asked;
-use super::dialog::{Dialog, new_tag};
-use super::talking::Talking;
-use super::{Call, CallState, CallWhy, Line, News, Stage, status_of};
+use super::dialog::new_tag;
+use super::{Call, CallState, CallWhy, Line, News, Stage};
 use crate::account::{
-    Arrival, Attempt, Core, Course, FIRST, Gate, Judgement, LastBudget, Leg, Mode, Request, SECOND,
-    Step, Taken, Walk, block_if_asked, contact_address, judge,
+    Arrival, Attempt, Core, Course, FIRST, Gate, LastBudget, Leg, Mode, Request, SECOND, Step,
+    Taken, Walk, contact_address,
 };
-use crate::auth::{Auth, Challenged, Said};
+use crate::auth::{Auth, Said};
 use crate::budget::Kind;
 use crate::context::{Context, Hop, name_of};
 use crate::event::{EventKind, MoveKind, Why};
 
 /// From the last provisional response to giving the far side up (A27).
-const RINGS_FOR: Duration = Duration::from_secs(180);
+pub(super) const RINGS_FOR: Duration = Duration::from_secs(180);
 /// Redirections that one call follows (behaviour §9).
-const REDIRECTIONS_MAX: u8 = 5;
+pub(super) const REDIRECTIONS_MAX: u8 = 5;
 
 /// A transaction that was left: given up, or answered and acknowledged.
 #[derive(Debug)]
@@ -39,18 +38,18 @@ pub(super) struct Left {
 /// The INVITE.
 #[derive(Debug)]
 pub(crate) struct Dialling {
-    target: String,
-    call_id: u64,
-    tag: String,
+    pub(super) target: String,
+    pub(super) call_id: u64,
+    pub(super) tag: String,
     pub(super) seq: u32,
-    auth: Auth,
-    offer: String,
+    pub(super) auth: Auth,
+    pub(super) offer: String,
     pub(super) walk: Walk,
     /// The next candidate waits for a registration at it.
-    registering: bool,
+    pub(super) registering: bool,
     /// `only_signal_with_registered`: the walk begins when there is a registration, once.
-    awaits_lease: bool,
-    moved_lease: bool,
+    pub(super) awaits_lease: bool,
+    pub(super) moved_lease: bool,
     /// The open attempt has got a provisional response.
     pub(super) heard: bool,
     /// The user hung up.
@@ -58,11 +57,12 @@ pub(crate) struct Dialling {
     pub(super) left: Vec<Left>,
     /// ACK and BYE of answers that came too late.
     pub(super) orphans: Vec<Asked>,
-    doubted: bool,
-    redirections: u8,
+    pub(super) doubted: bool,
+    pub(super) redirections: u8,
 }
 
 impl Dialling {
+    // Guide, "INVITE Failover": the second call goes to the primary first, and back to it at once.
     /// Begins the walk for `call`, whose media is open.
     pub(crate) fn begin(
         call: &mut Call,
@@ -114,29 +114,18 @@ impl Dialling {
         dialling.advance(call, line, ctx);
     }
 
-    // A9: with no lease it waits for the running pass, then fails as "not registered".
-    fn wait_for_lease(
-        self: Box<Self>,
+    pub(super) fn advance(
+        mut self: Box<Self>,
         call: &mut Call,
         line: &mut Line<'_>,
         ctx: &mut Context<'_>,
     ) {
-        let on = line.on(ctx.now);
-        let passing = line.upkeep(on).is_some_and(|(upkeep, _)| upkeep.is_passing());
-        if passing {
-            call.stage = Stage::Dialling(self);
-        } else {
-            call.end(ctx, None, CallWhy::Failed(Why::NotRegistered));
-        }
-    }
-
-    fn advance(mut self: Box<Self>, call: &mut Call, line: &mut Line<'_>, ctx: &mut Context<'_>) {
         let step = self.walk.advance(ctx, line.core);
         self.go_on(call, line, ctx, step);
     }
 
     /// Does what the walk wants until it waits or ends.
-    fn go_on(
+    pub(super) fn go_on(
         mut self: Box<Self>,
         call: &mut Call,
         line: &mut Line<'_>,
@@ -167,22 +156,9 @@ impl Dialling {
         }
     }
 
-    /// The next candidate wants a registration first: the move to server 2, or A8.
-    fn register(&mut self, line: &mut Line<'_>, ctx: &mut Context<'_>) {
-        self.registering = true;
-        let Some((group, hop)) = self.walk.candidate() else { return };
-        let (hop, mode) = (hop.clone(), line.core.mode);
-        let Some((upkeep, core)) = line.upkeep(group) else { return };
-        if mode == Mode::Successive && group == SECOND {
-            upkeep.move_to_second(core, ctx);
-        } else {
-            upkeep.register_at(core, ctx, (group, hop));
-        }
-    }
-
     // A15: no answer from any next hop of the server puts its registration in doubt. In successive
     // mode the move to server 2 follows, which asks for the registration itself.
-    fn doubt_if_unanswered(&mut self, line: &mut Line<'_>, ctx: &mut Context<'_>) {
+    pub(super) fn doubt_if_unanswered(&mut self, line: &mut Line<'_>, ctx: &mut Context<'_>) {
         let Some(fall) = self.walk.fell.clone() else { return };
         let silent =
             matches!(self.walk.last_failure, Some((_, _, why)) if !matches!(why, Why::Status(_)));
@@ -199,7 +175,7 @@ impl Dialling {
         }
     }
 
-    fn keep_abandoned(&mut self, ctx: &Context<'_>) {
+    pub(super) fn keep_abandoned(&mut self, ctx: &Context<'_>) {
         for (group, attempt) in self.walk.abandoned.drain(..) {
             // The old INVITE transaction is kept for 64·T1.
             let until = attempt.sent_at() + ctx.device.timers.t1 * 64;
@@ -236,7 +212,7 @@ impl Dialling {
         call.stage = Stage::Dialling(self);
     }
 
-    fn write(
+    pub(super) fn write(
         &mut self,
         call: &mut Call,
         core: &Core,
@@ -314,221 +290,13 @@ impl Dialling {
         Taken::Yes
     }
 
-    fn answered(
-        mut self: Box<Self>,
-        call: &mut Call,
-        line: &mut Line<'_>,
-        ctx: &mut Context<'_>,
-        response: &Response,
-    ) {
-        let Some((group, attempt)) = self.walk.trying.as_mut() else { return };
-        let (group, status) = (*group, response.status());
-        let verdict = judge(status, "INVITE", Kind::Invite, &line.core.policy.failover_codes);
-        if verdict != Judgement::NextHopFailed {
-            let (hop, round_trip) = (attempt.hop().clone(), attempt.round_trip(ctx.now));
-            ctx.heard(&hop, round_trip);
-        }
-        match verdict {
-            Judgement::Provisional => self.provisional(call, ctx, response),
-            Judgement::Success => self.accepted(call, line, ctx, response),
-            Judgement::Challenge => {
-                let (hop, answered) = (attempt.hop().clone(), attempt.challenges_answered);
-                attempt.challenges_answered += 1;
-                let has_password = !line.core.user.password.is_blank();
-                let challenged = self.auth.challenged(&hop, response, answered, has_password);
-                if challenged == Challenged::Refused || self.cancelled {
-                    return self.refused(call, ctx, response);
-                }
-                self.acknowledge(ctx, response);
-                if let Some((_, attempt)) = self.walk.trying.as_mut() {
-                    attempt.renew(ctx);
-                }
-                self.seq += 1; // CSeq + 1 only with credentials (behaviour §7).
-                self.go_on(call, line, ctx, Step::Write);
-            }
-            Judgement::NextHopFailed if !self.cancelled => {
-                if let Some((_, attempt)) = self.walk.trying.as_ref() {
-                    let hop = attempt.hop().clone();
-                    block_if_asked(ctx, &hop, response);
-                }
-                self.acknowledge(ctx, response);
-                self.walk.hop_refused(ctx, status);
-                self.advance(call, line, ctx);
-            }
-            Judgement::Redirect if !self.cancelled => {
-                self.redirected(call, line, ctx, (group, response))
-            }
-            Judgement::Final if status == 482 && self.has_unanswered_left() => {
-                self.already_ringing(call, ctx, response);
-            }
-            Judgement::NextHopFailed
-            | Judgement::Redirect
-            | Judgement::TooBrief
-            | Judgement::NoOutbound
-            | Judgement::Final => self.refused(call, ctx, response),
-        }
-    }
-
-    pub(super) fn provisional(
-        mut self: Box<Self>,
-        call: &mut Call,
-        ctx: &mut Context<'_>,
-        response: &Response,
-    ) {
-        let cancelled = self.cancelled;
-        if let Some((_, attempt)) = self.walk.trying.as_mut() {
-            let first = !std::mem::replace(&mut self.heard, true);
-            attempt.hold_until(ctx.now + RINGS_FOR);
-            call.reached_through(attempt.hop());
-            if cancelled && first {
-                send_cancel(ctx, attempt);
-            }
-        }
-        if !cancelled && call.is_live() {
-            if response.status() > 100 && !response.body().is_empty() {
-                call.media.answered(ctx, call.id, response.body()); // Early media.
-            }
-            if matches!(response.status(), 180..=183) && call.state == CallState::Dialling {
-                call.tell(ctx, CallState::Ringing, status_of(response), None);
-            }
-        }
-        call.stage = Stage::Dialling(self);
-    }
-
-    /// A 2xx on the open attempt.
-    fn accepted(
-        mut self: Box<Self>,
-        call: &mut Call,
-        line: &mut Line<'_>,
-        ctx: &mut Context<'_>,
-        response: &Response,
-    ) {
-        let Some((group, mut attempt)) = self.walk.trying.take() else { return };
-        attempt.close(ctx, response.status(), None);
-        self.tell_move(ctx, group, attempt.hop());
-        let hop = attempt.hop().clone();
-        if let Some(entry) = line.core.groups.get_mut(group) {
-            entry.last_used = Some(hop.clone());
-        }
-        call.reached_through(&hop);
-        let until = ctx.now + ctx.device.timers.t1 * 64;
-        self.left.push(Left { group, attempt, until, ack: None, cancelled: true });
-        self.settle();
-        self.talk(call, line, ctx, (group, hop, response));
-    }
-
-    /// The dialog of a 2xx that is taken; with a call that has ended, ACK and BYE (no ghost stays up).
-    pub(super) fn talk(
-        mut self: Box<Self>,
-        call: &mut Call,
-        line: &mut Line<'_>,
-        ctx: &mut Context<'_>,
-        (group, hop, response): (usize, Hop, &Response),
-    ) {
-        let Some(dialog) = Dialog::of_response(response, self.seq) else {
-            call.end(ctx, status_of(response), CallWhy::NoCommonMedia);
-            call.stage = Stage::Dialling(self);
-            return;
-        };
-        if self.cancelled || !call.is_live() {
-            self.dismiss(line.core, ctx, (group, &hop, dialog));
-            call.stage = Stage::Dialling(self);
-            return;
-        }
-        let usable = call.media.answered(ctx, call.id, response.body());
-        let mut talking = Box::new(Talking::new(ctx, (group, hop), dialog));
-        talking.remember(self);
-        talking.acknowledge(line.core, ctx, response);
-        if usable {
-            call.tell(ctx, CallState::Up, status_of(response), None);
-            call.stage = Stage::Talking(talking);
-        } else {
-            talking.hang_up(call, line, ctx, CallWhy::NoCommonMedia);
-        }
-    }
-
-    /// Sends the ACK of a final answer to the open attempt and keeps it for when the answer comes
-    /// again.
-    fn acknowledge(&mut self, ctx: &mut Context<'_>, response: &Response) {
-        let Some((group, attempt)) = self.walk.trying.as_ref() else { return };
-        let ack = ack_of(attempt.bytes(), response);
-        attempt.send_along(ctx, ack.clone());
-        let until = ctx.now + ctx.device.timers.t1 * 64;
-        let attempt = attempt.clone();
-        self.left.push(Left { group: *group, attempt, until, ack: Some(ack), cancelled: true });
-    }
-
-    fn refused(mut self: Box<Self>, call: &mut Call, ctx: &mut Context<'_>, response: &Response) {
-        self.acknowledge(ctx, response);
-        let status = response.status();
-        if let Some((_, attempt)) = self.walk.trying.take() {
-            call.reached_through(attempt.hop());
-            if let Some(conn) = attempt.answered(ctx, status, Some(Why::Status(status))) {
-                ctx.keep_if_leased(conn);
-            }
-        }
-        self.walk.stop_after_this();
-        self.settle();
-        let why =
-            if self.cancelled { CallWhy::HungUp } else { CallWhy::Failed(Why::Status(status)) };
-        call.end(ctx, Some(status), why);
-        call.stage = Stage::Dialling(self);
-    }
-
-    /// 3xx: the target changes where it names a host of the account.
-    fn redirected(
-        mut self: Box<Self>,
-        call: &mut Call,
-        line: &mut Line<'_>,
-        ctx: &mut Context<'_>,
-        (group, response): (usize, &Response),
-    ) {
-        let identity = line.core.identity();
-        let host = &identity.server(line.core.registration(group).server).address;
-        let target = response.contacts().into_iter().find(|contact| {
-            sip::Uri::parse(&contact.uri).is_some_and(|uri| {
-                uri.host().eq_ignore_ascii_case(host)
-                    || uri.ip().is_some_and(|ip| line.core.trusts_ip(ctx, ip))
-            })
-        });
-        let Some(target) = target.filter(|_| self.redirections < REDIRECTIONS_MAX) else {
-            return self.refused(call, ctx, response);
-        };
-        self.redirections += 1;
-        self.acknowledge(ctx, response);
-        if let Some((_, attempt)) = self.walk.trying.take() {
-            let (hop, status) = (attempt.hop().clone(), response.status());
-            attempt.answered(ctx, status, Some(Why::Status(status)));
-            self.walk.redirect(group, hop);
-        }
-        self.target = target.uri.to_string();
-        self.seq += 1;
-        self.advance(call, line, ctx);
-    }
-
-    // 482 to a failed-over INVITE: the call rings through the next hop that was left.
-    fn already_ringing(
-        mut self: Box<Self>,
-        call: &mut Call,
-        ctx: &mut Context<'_>,
-        response: &Response,
-    ) {
-        self.acknowledge(ctx, response);
-        if let Some((_, attempt)) = self.walk.trying.take() {
-            attempt.answered(ctx, 482, Some(Why::Status(482)));
-        }
-        self.walk.stop_after_this();
-        call.tell(ctx, CallState::Ringing, Some(482), Some(CallWhy::AlreadyRinging));
-        call.stage = Stage::Dialling(self);
-    }
-
     pub(super) fn has_unanswered_left(&self) -> bool {
         self.left.iter().any(|left| left.ack.is_none())
     }
 
     /// A final answer has come: whatever of the others rings later is CANCELled when it says so, for
     /// nothing is sent before a provisional response (RFC 3261 §9.1).
-    const fn settle(&mut self) {
+    pub(super) const fn settle(&mut self) {
         self.heard = true;
     }
 
@@ -577,7 +345,7 @@ impl Dialling {
     }
 
     // A27: no failover after a provisional response: another phone may be ringing.
-    fn rang_out(mut self: Box<Self>, call: &mut Call, ctx: &mut Context<'_>) {
+    pub(super) fn rang_out(mut self: Box<Self>, call: &mut Call, ctx: &mut Context<'_>) {
         self.walk.stop_after_this();
         let until = ctx.now + ctx.device.timers.t1 * 64;
         if self.cancelled {
@@ -658,65 +426,7 @@ impl Dialling {
         call.stage = Stage::Dialling(self);
     }
 
-    /// The registration that the next candidate waited for has come, or will not.
-    fn registered(
-        mut self: Box<Self>,
-        call: &mut Call,
-        line: &mut Line<'_>,
-        ctx: &mut Context<'_>,
-    ) {
-        let Some((group, _)) = self.walk.candidate() else {
-            self.registering = false;
-            return self.advance(call, line, ctx);
-        };
-        let passing = line.upkeep(group).is_some_and(|(upkeep, _)| upkeep.is_passing());
-        if passing {
-            call.stage = Stage::Dialling(self);
-            return;
-        }
-        self.registering = false;
-        let step = self.walk.advance(ctx, line.core);
-        if step == Step::Register {
-            // It failed: A8, the next candidate; in successive mode all of server 2.
-            let why = Why::NotRegistered;
-            if line.core.mode == Mode::Successive && group == SECOND {
-                self.walk.skip_group(SECOND);
-                self.walk.last_failure.get_or_insert((crate::event::Place::Server(2), None, why));
-            } else {
-                self.walk.skip(line.core, why);
-            }
-            return self.advance(call, line, ctx);
-        }
-        self.go_on(call, line, ctx, step);
-    }
-
-    fn lease_came(
-        mut self: Box<Self>,
-        call: &mut Call,
-        line: &mut Line<'_>,
-        ctx: &mut Context<'_>,
-    ) {
-        let on = line.on(ctx.now);
-        let lease = line.core.registration(on).lease.as_ref();
-        let sound = line.core.registration(on).is_sound(ctx.now);
-        let hop = lease.filter(|_| sound).map(|lease| lease.hop.clone());
-        match hop {
-            Some(hop) => {
-                self.awaits_lease = false;
-                let request = Request {
-                    method: "INVITE",
-                    kind: Kind::Invite,
-                    call_id: self.call_id,
-                    gate: Gate::Open,
-                };
-                self.walk = Walk::over(ctx, request, (on, vec![hop]), LastBudget::Full);
-                self.advance(call, line, ctx);
-            }
-            None => self.wait_for_lease(call, line, ctx),
-        }
-    }
-
-    fn tell_move(&self, ctx: &mut Context<'_>, group: usize, to: &Hop) {
+    pub(super) fn tell_move(&self, ctx: &mut Context<'_>, group: usize, to: &Hop) {
         let Some(fall) = &self.walk.fell else { return };
         let kind = if fall.group == group { MoveKind::Failover } else { MoveKind::Fallback };
         let (from, to) = (fall.hop, name_of(to));
@@ -754,6 +464,8 @@ pub(crate) fn request_uri(target: &str, host: &str) -> String {
     format!("sip:{}@{}", crate::text::user(target), crate::text::host(host))
 }
 
+// Guide, "INVITE Failover" message 1, "INVITE Fallback" message 1: the INVITE goes to the primary or
+// the working server first; messages 2 and 3: after its retries the next candidate is asked.
 /// The candidates of an INVITE (behaviour §4).
 fn legs(line: &Line<'_>, ctx: &Context<'_>) -> Vec<Leg> {
     let core = &*line.core;

@@ -8,12 +8,14 @@
 //! | [`Stage::Talking`] | a dialog stands | BYE of either side |
 //! | [`Stage::Over`] | nothing is left but late messages | their time |
 
+mod answers;
 mod ask;
 mod dialling;
 mod dialog;
 mod late;
 mod media;
 mod offered;
+mod registering;
 mod talking;
 
 use std::fmt;

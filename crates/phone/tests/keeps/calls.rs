@@ -17,8 +17,8 @@ fn two(lines: &str) -> Bench {
     bench
 }
 
-// Guide, "INVITE Failover": INVITE, three retries, then the secondary; the second call goes to the
-// primary first.
+// Guide, "INVITE Failover" steps 1 to 2, messages 1 to 4: INVITE, three retries, then the secondary.
+// Guide, "INVITE Failover": the second call goes to the primary first.
 #[test]
 fn an_invite_fails_over_and_the_next_one_starts_at_the_primary() {
     let mut bench = two(&hops(2));
@@ -63,8 +63,9 @@ fn invite_retry_counts_counts_for_invites_alone() {
     assert_eq!(bench.got_of(1, "INVITE").len(), 2);
 }
 
-// Guide, "INVITE Fallback": working server, three retries, fallback server; A15: the registration at
-// the working server is in doubt and asked for at once.
+// Guide, "INVITE Fallback" steps 1 to 2, messages 1 to 4: working server, three retries, fallback
+// server. Guide, "INVITE Fallback": REGISTER finds the working server again. A15: its registration is
+// in doubt and asked for at once.
 #[test]
 fn in_concurrent_mode_an_unanswered_invite_goes_to_server_2_and_server_1_is_asked_at_once() {
     let mut bench = two(CONCURRENT);

@@ -12,6 +12,7 @@ mod bound;
 mod calls;
 mod failover;
 mod fallback;
+mod guide;
 mod keys;
 mod probes;
 mod requests;
