@@ -162,20 +162,20 @@ impl Run {
 
     /// A time has come.
     pub(super) fn on_time(&mut self, cx: &mut Context<'_>) -> Progress {
+        if self.next_timeout().is_none_or(|(due, _)| due > cx.now) {
+            return Progress::Open;
+        }
         match std::mem::replace(&mut self.phase, Phase::Ready) {
-            Phase::Fetching(attempt) if attempt.until <= cx.now => {
+            Phase::Fetching(attempt) => {
                 cx.out.push_back(Output::Cancel(attempt.id));
-                self.failed(attempt, FetchFault::TooSlow, cx)
+                return self.failed(attempt, FetchFault::TooSlow, cx);
             }
-            Phase::Pausing { step, number, until } if until <= cx.now => {
-                self.ask(step, number, cx);
-                Progress::Open
-            }
-            early => {
-                self.phase = early;
-                Progress::Open
+            Phase::Pausing { step, number, .. } => self.ask(step, number, cx),
+            waits_for_no_time @ (Phase::Ready | Phase::Taking { .. }) => {
+                self.phase = waits_for_no_time;
             }
         }
+        Progress::Open
     }
 
     /// Something came of a request.
@@ -185,13 +185,12 @@ impl Run {
         answer: Answer,
         cx: &mut Context<'_>,
     ) -> Progress {
-        let attempt = match std::mem::replace(&mut self.phase, Phase::Ready) {
-            Phase::Fetching(attempt) if attempt.id == id => attempt,
-            other => {
-                self.phase = other;
-                return Progress::Open;
-            }
-        };
+        let Phase::Fetching(attempt) = &self.phase else { return Progress::Open };
+        if attempt.id != id {
+            return Progress::Open;
+        }
+        let attempt = attempt.clone();
+        self.phase = Phase::Ready;
         match answer {
             Answer::File { bytes, .. } if bytes.len() > FILE_BYTES_MAX => {
                 self.failed(attempt, FetchFault::TooLarge, cx)
@@ -211,13 +210,9 @@ impl Run {
         taken: Result<Vec<ChangedKey>, Box<str>>,
         cx: &mut Context<'_>,
     ) -> Progress {
-        let (saved, local) = match std::mem::replace(&mut self.phase, Phase::Ready) {
-            Phase::Taking { saved, local } => (saved, local),
-            other => {
-                self.phase = other;
-                return Progress::Open;
-            }
-        };
+        let Phase::Taking { saved, local } = &mut self.phase else { return Progress::Open };
+        let (saved, local) = (Arc::clone(saved), local.take());
+        self.phase = Phase::Ready;
         match taken {
             Ok(changed) => {
                 cx.own.saved = Arc::unwrap_or_clone(saved);
@@ -306,7 +301,7 @@ impl Run {
                 Ok(())
             }
             // A server that answers an upload with a file has stored it as well.
-            Goal::Upload(..) => return self.on_stored(&attempt, cx),
+            Goal::Upload(..) => return self.on_stored(attempt, cx),
         };
         match taken {
             Ok(()) => self.go_on(cx),

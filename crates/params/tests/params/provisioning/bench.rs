@@ -230,7 +230,7 @@ impl Bench {
         };
         self.log.push(format!("{} {verb} {url}{user}", shown(self.now)));
         self.agents.push(request.user_agent.to_string());
-        assert_eq!(request.deadline.since(self.now) > Duration::ZERO, true);
+        assert!(request.deadline > self.now);
         let replies = self.script.get_mut(&url);
         let reply = replies.and_then(|replies| match replies.len() {
             0 | 1 => replies.front().cloned(),
@@ -291,16 +291,12 @@ fn shown(at: Instant) -> String {
 
 /// The keys that a run changed.
 pub(crate) fn changed(report: &Report) -> Vec<String> {
-    match &report.outcome {
-        Outcome::Taken { changed } => changed.iter().map(|it| it.key.to_string()).collect(),
-        other => panic!("not taken: {other:?}"),
-    }
+    let Outcome::Taken { changed } = &report.outcome else { panic!("not taken: {report}") };
+    changed.iter().map(|it| it.key.to_string()).collect()
 }
 
 /// Why a run failed, in words.
 pub(crate) fn trouble(report: &Report) -> String {
-    match &report.outcome {
-        Outcome::Failed(trouble) => trouble.to_string(),
-        other => panic!("not failed: {other:?}"),
-    }
+    let Outcome::Failed(trouble) = &report.outcome else { panic!("not failed: {report}") };
+    trouble.to_string()
 }
