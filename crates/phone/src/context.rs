@@ -17,6 +17,7 @@ use crate::connections::Connections;
 use crate::event::{AttemptName, Event, EventKind, HopName, Outcome, Why};
 use crate::health::{Change, HealthTable};
 use crate::inbound::Way;
+use crate::policy::PolicyPool;
 
 /// A next hop, shared with the location that gave it.
 pub(crate) type Hop = Arc<NextHop>;
@@ -162,6 +163,7 @@ pub(crate) struct Shared {
     pub(crate) conns: Connections,
     pub(crate) open: OpenAttempts,
     pub(crate) locals: Locals,
+    pub(crate) pool: PolicyPool,
     /// Attempts of the process, for events.
     pub(crate) attempts: u64,
     /// Silence is no verdict before this instant: our own socket dropped datagrams.

@@ -61,7 +61,6 @@ pub struct Endpoint {
     pub(crate) by_mac: BTreeMap<Mac, u32>,
     pub(crate) by_line: BTreeMap<u64, (u32, u8)>,
     pub(crate) refusals: Refusals,
-    pool: PolicyPool,
     wakes: BinaryHeap<Reverse<(Instant, u32)>>,
     /// Next hops that an ICMP error named lately, with the end of their time.
     refusing: BTreeMap<SocketAddr, Instant>,
@@ -93,6 +92,7 @@ impl Endpoint {
                 advertise: config.advertise,
                 routes: BTreeMap::new(),
             },
+            pool: PolicyPool::default(),
             attempts: 0,
             verdicts_from: Instant::ZERO,
             secret: config.secret,
@@ -107,7 +107,6 @@ impl Endpoint {
             by_mac: BTreeMap::new(),
             by_line: BTreeMap::new(),
             refusals: Refusals::default(),
-            pool: PolicyPool::default(),
             wakes: BinaryHeap::new(),
             refusing: BTreeMap::new(),
             generations: BTreeMap::new(),
@@ -163,9 +162,8 @@ impl Endpoint {
             self.by_mac.insert(settings.mac, index);
             self.phones.push(Phone::new(index, settings.clone()));
         }
-        let pool = &mut self.pool;
         if let Some(phone) = at(&mut self.phones, index) {
-            phone.apply(now, &mut self.shared, pool, settings, why);
+            phone.apply(now, &mut self.shared, settings, why);
             self.by_line.retain(|_, (owner, _)| known.is_none() || *owner != index);
             for account in &phone.accounts {
                 for line in account.lines() {
@@ -219,8 +217,7 @@ impl Endpoint {
         let kind = EventKind::Notice(told.to_owned());
         self.shared.out.push_back(Output::Event(Event { phone: mac, account: None, kind }));
         if goes_on {
-            let pool = &mut self.pool;
-            phone.apply(now, &mut self.shared, pool, settings, Why::Start);
+            phone.apply(now, &mut self.shared, settings, Why::Start);
         }
     }
 

@@ -6,14 +6,13 @@ use std::time::Duration;
 
 use locate::LocationId;
 use net::{Cause, Conn, Instant, Output};
-use params::{Mac, PhoneSettings};
+use params::{AccountSettings, Mac, PhoneSettings};
 
 use crate::account::{Account, Arrival, Taken};
 use crate::budget::SipTimers;
 use crate::context::{Context, Device, Shared};
 use crate::event::{Event, EventKind, Why};
 use crate::health::HealthTable;
-use crate::policy::PolicyPool;
 use crate::view::{AccountView, PhoneView};
 
 /// One phone of an endpoint.
@@ -26,6 +25,8 @@ pub(crate) struct Phone {
     retiring: Vec<Account>,
     stopping: bool,
     foreign_calls: u16,
+    /// Settings of an account wait for the end of its call.
+    deferred: bool,
     /// The wake-up that the endpoint holds for it.
     pub(crate) woken_at: Option<Instant>,
 }
@@ -49,6 +50,7 @@ impl Phone {
             retiring: Vec::new(),
             stopping: false,
             foreign_calls: 0,
+            deferred: false,
             woken_at: None,
         }
     }
@@ -62,7 +64,6 @@ impl Phone {
         &mut self,
         now: Instant,
         shared: &mut Shared,
-        pool: &mut PolicyPool,
         settings: PhoneSettings,
         why: Why,
     ) {
@@ -72,11 +73,18 @@ impl Phone {
         let mut changed = Vec::new();
         for account in std::mem::take(&mut self.accounts) {
             let wanted = settings.accounts.iter().find(|wanted| wanted.number == account.number());
-            if !common_changed && wanted.is_some_and(|wanted| account.is_as(wanted)) {
+            let unchanged = !common_changed && wanted.is_some_and(|wanted| account.is_as(wanted));
+            if unchanged {
+                self.accounts.push(account);
+                continue;
+            }
+            changed.push(account.number());
+            if account.live_calls() > 0 {
+                // An account in a call is changed when the call has ended.
+                self.deferred = true;
                 self.accounts.push(account);
             } else {
-                changed.push(account.number());
-                self.retire(now, shared, account, why);
+                self.retire(now, shared, account, why, wanted);
             }
         }
         let surge = Duration::from_secs(settings.common.reg_surge_prevention_s.into());
@@ -91,7 +99,7 @@ impl Phone {
             let at_start = why == Why::Start;
             let delay =
                 if at_start { surge.mul_f64(ctx.shared.rng.unit()) } else { Duration::ZERO };
-            match Account::new(wanted, pool, &mut ctx, (delay, why)) {
+            match Account::new(wanted, &mut ctx, (delay, why)) {
                 Some(account) => self.accounts.push(account),
                 None => ctx.event(EventKind::Notice(
                     "the account is enabled, but neither SIP server has an address".to_owned(),
@@ -109,9 +117,16 @@ impl Phone {
         self.on_time(now, shared);
     }
 
-    fn retire(&mut self, now: Instant, shared: &mut Shared, mut account: Account, why: Why) {
+    fn retire(
+        &mut self,
+        now: Instant,
+        shared: &mut Shared,
+        mut account: Account,
+        why: Why,
+        successor: Option<&AccountSettings>,
+    ) {
         let mut ctx = self.context(now, shared, account.number());
-        account.stop(&mut ctx, why);
+        account.stop(&mut ctx, why, successor);
         self.retiring.push(account);
     }
 
@@ -119,7 +134,7 @@ impl Phone {
     pub(crate) fn stop(&mut self, now: Instant, shared: &mut Shared) {
         self.stopping = true;
         for account in std::mem::take(&mut self.accounts) {
-            self.retire(now, shared, account, Why::Command);
+            self.retire(now, shared, account, Why::Command, None);
         }
         self.sweep(now, shared);
     }
@@ -237,6 +252,12 @@ impl Phone {
         self.device.busy = busy;
         if became_idle {
             self.each(now, shared, |account, ctx| account.on_idle(ctx));
+        }
+        let in_call = |account: &Account| account.live_calls() > 0;
+        if self.deferred && !self.accounts.iter().any(in_call) && !self.stopping {
+            self.deferred = false;
+            let settings = self.settings.as_ref().clone();
+            self.apply(now, shared, settings, Why::Settings);
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use params::Policy;
+use params::{AccountSettings, Policy};
 
 use super::attempt::Attempt;
 use super::group::Group;
@@ -91,6 +91,23 @@ impl Core {
     ) -> Bytes {
         let registration = self.registration(group);
         registration.write_options(ctx, self.identity(), attempt)
+    }
+
+    /// Whether an account of `successor` will hold the same binding at server `y`.
+    pub(crate) fn hands_over(&self, y: u8, successor: &AccountSettings) -> bool {
+        let address = |policy: &Policy| {
+            let [server1, server2] = &policy.servers;
+            if y == 2 { server2.address.clone() } else { server1.address.clone() }
+        };
+        let (mode, _) = Mode::of(&successor.policy);
+        let registers = match mode {
+            Mode::Concurrent => true,
+            Mode::Single | Mode::Successive | Mode::Proxies => y == 1,
+        };
+        successor.enabled
+            && registers
+            && self.user.user_name == successor.identity.user_name
+            && address(&self.policy) == address(&successor.policy)
     }
 
     /// The Expires that is asked for through `group`.

@@ -57,7 +57,6 @@ use crate::call::{
 };
 use crate::context::Context;
 use crate::event::{Place, Why};
-use crate::policy::PolicyPool;
 use crate::view::CallView;
 
 /// An enabled account with at least one server.
@@ -74,7 +73,6 @@ impl Account {
     /// The account of `settings`, which registers after `delay`; none where no server has an address.
     pub(crate) fn new(
         settings: &AccountSettings,
-        pool: &mut PolicyPool,
         ctx: &mut Context<'_>,
         (delay, why): (Duration, Why),
     ) -> Option<Self> {
@@ -83,7 +81,7 @@ impl Account {
         if places.is_empty() {
             return None;
         }
-        let locating = pool.locating(&policy, &ctx.device.common);
+        let locating = ctx.shared.pool.locating(&policy, &ctx.device.common);
         let groups: Vec<Group> = places
             .iter()
             .map(|place| {
@@ -261,8 +259,14 @@ impl Account {
         }
     }
 
-    /// Removes its bindings; [`Account::is_done`] tells when.
-    pub(crate) fn stop(&mut self, ctx: &mut Context<'_>, why: Why) {
+    /// Removes its bindings; [`Account::is_done`] tells when. Those that its successor will hold are
+    /// left to it: the removal could overtake the new REGISTER.
+    pub(crate) fn stop(
+        &mut self,
+        ctx: &mut Context<'_>,
+        why: Why,
+        successor: Option<&AccountSettings>,
+    ) {
         self.stopping = true;
         self.each_call(ctx, |call, line, ctx| call.order(line, ctx, Order::HangUp));
         for upkeep in &mut self.upkeeps {
@@ -271,7 +275,15 @@ impl Account {
         for group in 0..self.core.registrations().len() {
             let registration = self.core.registration_mut(group);
             registration.doubt = None;
-            if let Some(lease) = registration.lease.take().filter(|lease| lease.until > ctx.now) {
+            let server = registration.server;
+            let lease = registration.lease.take().filter(|lease| lease.until > ctx.now);
+            if successor.is_some_and(|successor| self.core.hands_over(server, successor)) {
+                if let Some(conn) = lease.and_then(|lease| lease.conn) {
+                    ctx.release(conn);
+                }
+                continue;
+            }
+            if let Some(lease) = lease {
                 let removal = Removal { group, lease };
                 let farewell = Farewell::begin(ctx, &mut self.core, removal, why);
                 self.farewells.extend(farewell);

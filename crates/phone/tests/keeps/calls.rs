@@ -403,3 +403,19 @@ fn a_failback_waits_for_the_end_of_a_call() {
     bench.run_to(103.0);
     assert_eq!(bench.registered(), [1]);
 }
+
+// An account in a call is changed when the call has ended.
+#[test]
+fn settings_of_an_account_in_a_call_wait_for_its_end() {
+    let mut bench = two(&hops(1));
+    let call = bench.dial("1002");
+    bench.run_to(12.0);
+    bench.apply(&format!("{}account.1.user_name = 2002", hops(1)));
+    bench.run_to(15.0);
+    assert_eq!(bench.got_of(1, "REGISTER").len(), 1);
+    bench.world.command(bench.phone, Command::Order { call, order: Order::HangUp });
+    bench.run_to(20.0);
+    let registers = bench.got_of(1, "REGISTER");
+    let last: Vec<_> = registers[1..].iter().map(|got| (got.to.as_str(), got.expires)).collect();
+    assert_eq!(last, [("sip:1001@pbx.test", Some(0)), ("sip:2002@pbx.test", Some(3600))]);
+}

@@ -224,7 +224,13 @@ fn changed_settings_touch_the_changed_account_alone() {
     bench.run_to(10.0);
     assert_eq!(bench.got(1).len(), 1);
     let asked: Vec<_> = bench.got(2).iter().map(|got| got.expires).collect();
-    assert_eq!(asked, [Some(3600), Some(0), Some(3600)]);
+    assert_eq!(asked, [Some(3600), Some(3600)], "the new REGISTER replaces the same binding");
+    bench.apply(&two("new").replace("1002", "1003"));
+    bench.run_to(15.0);
+    let asked: Vec<_> =
+        bench.got(2)[2..].iter().map(|got| (got.to.as_str(), got.expires)).collect();
+    let (old, new) = ("sip:1002@192.0.2.2", "sip:1003@192.0.2.2");
+    assert_eq!(asked, [(old, Some(0)), (new, Some(3600))], "another user is another binding");
 }
 
 #[test]
