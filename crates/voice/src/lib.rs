@@ -8,6 +8,9 @@
 //! that streams share, reads then what has come, and hands each datagram over with the time at
 //! which the kernel received it. So 200 calls cost at most 500 wake-ups a second, a stranger's
 //! flood costs a bounded share of each, and jitter is measured to the microsecond all the same.
+//!
+//! Features: `audio` adds `Card`, the machine's microphone and loudspeaker (it needs
+//! `libasound2-dev` to build); `opus` and `g729` add the codecs of these names.
 
 mod book;
 mod call;

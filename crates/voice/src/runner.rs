@@ -122,13 +122,14 @@ impl Runner {
     /// Reads what has come, and lets time pass.
     fn turn(&mut self) {
         let now = self.clock.now();
+        let wall_us = self.clock.wall(now).as_unix_micros();
         let mut events = std::mem::take(&mut self.events);
         let count = self.readable.wait(&mut events, EpollTimeout::ZERO).unwrap_or(0);
         let ready = events.get(..count).unwrap_or_default().iter().map(EpollEvent::data);
         // Reports first: they bear the time of their coming, which frames must not overtake.
         let (reports, sound): (Vec<u64>, Vec<u64>) = ready.partition(|token| token % 2 == 1);
         for token in reports.into_iter().chain(sound) {
-            self.guarded(token / 2, |runner| runner.read(token, now));
+            self.guarded(token / 2, |runner| runner.read(token, now, wall_us));
         }
         self.events = events;
         let serials: Vec<u64> = self.calls.keys().copied().collect();
@@ -141,10 +142,10 @@ impl Runner {
         }
     }
 
-    /// Hands over a part of what waits in a socket; the rest comes in the next turn.
-    fn read(&mut self, token: u64, now: Instant) {
+    /// Hands over a part of what waits in a socket, the rest comes in the next turn; `wall_us` is
+    /// the time of day at `now`.
+    fn read(&mut self, token: u64, now: Instant, wall_us: u64) {
         let Some(call) = self.calls.get_mut(&(token / 2)) else { return };
-        let wall_us = self.clock.wall(now).as_unix_micros();
         for _ in 0..DATAGRAMS_MAX {
             let (port, wire) = if token % 2 == 1 {
                 (Port::Rtcp, &call.pair().rtcp)

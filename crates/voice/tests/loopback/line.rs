@@ -123,19 +123,24 @@ pub(crate) fn mouth_to_ear(a: &Line, b: &Line) -> Duration {
 
 impl Line {
     pub(crate) fn new(manner: Manner) -> Self {
-        let (voice, told) = voice(PORTS, clock().clone());
-        Self::open(voice, told, manner, 1)
+        Self::at(here(), clock().clone(), manner)
+    }
+
+    /// A line at another address, or with another clock.
+    pub(crate) fn at(local: IpAddr, clock: Clock, manner: Manner) -> Self {
+        let (voice, told) = voice(PORTS, clock);
+        Self::open(voice, told, local, manner, 1)
     }
 
     /// Another call of the same voice.
     pub(crate) fn beside(other: &Self) -> Self {
         let (voice, told) = (other.voice.clone(), Arc::clone(&other.told));
-        Self::open(voice, told, Manner::default(), other.key.0 + 1)
+        Self::open(voice, told, here(), Manner::default(), other.key.0 + 1)
     }
 
-    fn open(voice: Voice, told: Told, manner: Manner, key: u64) -> Self {
+    fn open(voice: Voice, told: Told, local: IpAddr, manner: Manner, key: u64) -> Self {
         let key = CallKey(key);
-        let opened = voice.open(key, here(), manner).unwrap();
+        let opened = voice.open(key, local, manner).unwrap();
         let heard = Arc::new(Mutex::new(Heard::default()));
         let note = Arc::clone(&heard);
         voice.sink(
