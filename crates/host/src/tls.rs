@@ -150,8 +150,8 @@ impl TlsSettings {
         }
     }
 
-    /// What outgoing connections use.
-    pub(crate) fn client_config(&self) -> Result<Arc<ClientConfig>, TlsError> {
+    /// What outgoing connections use; also for fetchers, which open their own.
+    pub fn client_config(&self) -> Result<Arc<ClientConfig>, TlsError> {
         let provider = Arc::new(ring::default_provider());
         let verifier = Arc::new(Verifier::new(self, &provider)?);
         let builder = ClientConfig::builder_with_provider(provider)
@@ -198,14 +198,14 @@ pub(crate) fn server_config(own: &Credentials) -> Result<Arc<ServerConfig>, TlsE
 }
 
 /// The name that a certificate has to carry: a domain, or an address with or without brackets.
-pub(crate) fn server_name(name: &Name) -> Option<ServerName<'static>> {
+pub fn server_name(name: &Name) -> Option<ServerName<'static>> {
     let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
     let bare = bare.strip_suffix('.').unwrap_or(bare);
     ServerName::try_from(bare).ok().map(|name| name.to_owned())
 }
 
 /// Why a handshake failed.
-pub(crate) fn handshake_cause(error: &io::Error) -> Cause {
+pub fn handshake_cause(error: &io::Error) -> Cause {
     let reported = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match reported {
         Some(rustls::Error::InvalidCertificate(fault)) => {

@@ -91,7 +91,7 @@ pub(crate) fn mute_socket(socket: &SockRef<'_>, mute: Mute) {
 
 /// Why connecting failed after it had begun. An unreachable network is then some router's word.
 // A32: a refusal is an answer, told as soon as it comes.
-fn connect_cause(error: &io::Error) -> Cause {
+pub fn connect_cause(error: &io::Error) -> Cause {
     match error.raw_os_error().map(Errno::from_raw) {
         Some(Errno::ECONNREFUSED) => Cause::Refused,
         Some(Errno::ECONNRESET | Errno::EPIPE) => Cause::Reset,
