@@ -153,9 +153,26 @@ impl Lab {
         path
     }
 
+    /// A file for the phone of `user`, which is 1001, 1002 and so on, with these lines besides.
+    pub(crate) fn user_file(&self, user: &str, lines: &str) -> PathBuf {
+        let path = self.dir.path().join(format!("00156500{user}.cfg"));
+        let account = format!(
+            "account.1.enable = 1\naccount.1.user_name = {user}\naccount.1.auth_name = {user}\n\
+             account.1.password = pw\naccount.1.sip_server.1.address = lab.test\n\
+             account.1.sip_server.1.port = 0\naccount.1.sip_server.1.transport_type = 3\n\
+             account.1.sip_server.1.expires = 60\n{lines}"
+        );
+        std::fs::write(&path, account).unwrap();
+        path
+    }
+
     /// A phone on this file, its events on standard output.
     pub(crate) fn run(&self, file: &Path, options: &[&str]) -> Process {
-        let state = self.path("phone");
+        self.run_in(&self.path("phone"), file, options)
+    }
+
+    /// As [`Lab::run`], with another state folder.
+    pub(crate) fn run_in(&self, state: &str, file: &Path, options: &[&str]) -> Process {
         let fixed = [
             "run",
             file.to_str().unwrap(),
@@ -166,7 +183,7 @@ impl Lab {
             "--no-web",
             "--json",
             "--state",
-            &state,
+            state,
         ];
         Process::start(&[&fixed, options].concat())
     }

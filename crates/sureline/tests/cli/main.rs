@@ -8,6 +8,7 @@
 )]
 
 mod bench;
+mod calls;
 mod demo;
 mod lab;
 mod run;

@@ -1,5 +1,6 @@
 //! What went over the cable, as tcpdump wrote it down on the phone's side.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::{Path, PathBuf};
@@ -28,9 +29,10 @@ pub(crate) struct Packet {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Content {
     Datagram(Vec<u8>),
+    /// Of TCP; one that the system sends again is left out.
     Segment {
         syn: bool,
-        rst: bool,
+        sequence: u32,
         payload: Vec<u8>,
     },
     /// An ICMP error, with the part of the datagram that it quotes.
@@ -45,7 +47,11 @@ impl Capture {
         let file = folder.join("capture.pcap");
         let log = folder.join("tcpdump.log");
         let name = file.display().to_string();
-        let args = ["-i", CABLE, "-U", "--immediate-mode", "-Z", "root", "-n", "-w", &name, "ip"];
+        // Room for a thousand packets of 4 KiB: a burst of many phones is not to be lost here.
+        let room = ["-s", "4096", "-B", "4096"];
+        let how = ["-U", "--immediate-mode", "-Z", "root", "-n"];
+        let what = ["-i", CABLE, "-w", &name, "ip"];
+        let args = [&room[..], &how, &what].concat();
         let mut tcpdump = Child::start("tcpdump", &args, Family::Single, &log);
         until(&format!("tcpdump, see {}", log.display()), Patience::Short, || {
             assert_eq!(tcpdump.has_ended(), None, "tcpdump has ended, see {}", log.display());
@@ -63,13 +69,21 @@ impl Capture {
 /// Reads a file of tcpdump; a last record that is not whole yet is left out.
 fn read(file: &[u8]) -> Vec<Packet> {
     let mut packets = Vec::new();
+    let mut known = BTreeSet::new();
     let Some(mut rest) = file.get(FILE_HEADER..) else { return packets };
     assert_eq!(little(&file[..4]), MAGIC, "a file of microseconds");
     while let Some((header, tail)) = rest.split_at_checked(RECORD_HEADER) {
         let length = usize::try_from(little(&header[8..12])).unwrap();
         let Some((frame, tail)) = tail.split_at_checked(length) else { break };
         let at_s = f64::from(little(&header[..4])) + f64::from(little(&header[4..8])) / 1e6;
-        packets.extend(frame.get(ETHERNET_HEADER..).and_then(|packet| packet_of(at_s, packet)));
+        let packet = frame.get(ETHERNET_HEADER..).and_then(|packet| packet_of(at_s, packet));
+        packets.extend(packet.filter(|packet| match &packet.content {
+            Content::Segment { syn, sequence, payload } => {
+                let carries = *syn || !payload.is_empty();
+                !carries || known.insert((packet.from, packet.to, *sequence))
+            }
+            Content::Datagram(_) | Content::Unreachable { .. } => true,
+        }));
         rest = tail;
     }
     packets
@@ -86,9 +100,9 @@ fn packet_of(at_s: f64, packet: &[u8]) -> Option<Packet> {
         }
         TCP => {
             let offset = usize::from(body.get(12)? >> 4) * 4;
-            let (flags, payload) = (body[13], body.get(offset..)?.to_vec());
-            let (syn, rst) = (flags & 0x02 != 0, flags & 0x04 != 0);
-            (big(&body[..2]), big(&body[2..4]), Content::Segment { syn, rst, payload })
+            let (syn, payload) = (body[13] & 0x02 != 0, body.get(offset..)?.to_vec());
+            let sequence = u32::from_be_bytes(body[4..8].try_into().unwrap());
+            (big(&body[..2]), big(&body[2..4]), Content::Segment { syn, sequence, payload })
         }
         UDP => (big(body.get(..2)?), big(&body[2..4]), Content::Datagram(body.get(8..)?.to_vec())),
         _ => return None,

@@ -1,6 +1,6 @@
 //! One cell: a network, its servers, a phone, and what can be seen of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -48,11 +48,7 @@ pub(crate) enum ContactKind {
 impl<'a> Cell<'a> {
     /// Builds network and servers, in the calling thread, which must end with the cell.
     pub(crate) fn build(row: &'a Row) -> Self {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("interop").join(&row.cell);
-        if folder.exists() {
-            fs::remove_dir_all(&folder).unwrap();
-        }
-        fs::create_dir_all(&folder).unwrap();
+        let folder = folder(&row.cell);
         let mut addresses = Server::ALL.map(Server::ip).to_vec();
         addresses.push(knot::ADDRESS);
         let network = Network::build(&addresses).unwrap();
@@ -92,10 +88,11 @@ impl<'a> Cell<'a> {
         at_s
     }
 
-    /// Ends the fault of the row.
-    pub(crate) fn heal(&mut self, servers: &[Server]) {
-        let fault = self.row.fault();
+    /// Ends the fault of the row; says since when.
+    pub(crate) fn heal(&mut self, servers: &[Server]) -> f64 {
+        let (fault, at_s) = (self.row.fault(), wall_s());
         self.each(servers, |server, network| server.heal(fault, network));
+        at_s
     }
 
     fn each(&mut self, servers: &[Server], act: impl Fn(&mut Kamailio, &Network)) {
@@ -163,11 +160,11 @@ impl<'a> Cell<'a> {
         Server::of(*packet.to.ip()).filter(|_| is_sip && *packet.from.ip() == PHONE)
     }
 
-    /// The requests of the phone in order: from the cable, where it can be read there, else from
-    /// the servers.
+    /// The requests of the phone in the order in which it sent them: from the cable, where they can
+    /// be read there, else from the servers.
     pub(crate) fn requests(&self) -> Vec<Request> {
         if self.row.transport == Transport::Tls {
-            return self.received();
+            return self.without_stragglers(self.received());
         }
         let read = |packet: &Packet| match &packet.content {
             Content::Datagram(bytes) | Content::Segment { payload: bytes, .. } => {
@@ -176,6 +173,22 @@ impl<'a> Cell<'a> {
             Content::Unreachable { .. } => None,
         };
         self.capture.packets().iter().filter_map(read).collect()
+    }
+
+    /// Leaves out what lay in buffers of the system until the fault of the cell was over, long after
+    /// the phone had given it up.
+    fn without_stragglers(&self, received: Vec<Request>) -> Vec<Request> {
+        let Trouble::Fault(Fault::Frozen | Fault::Blackholed) = self.row.trouble else {
+            return received;
+        };
+        let mut latest: BTreeMap<String, u32> = BTreeMap::new();
+        let mut in_order = received;
+        in_order.retain(|request| {
+            let latest = latest.entry(request.call_id.clone()).or_default();
+            *latest = request.cseq.max(*latest);
+            *latest == request.cseq
+        });
+        in_order
     }
 
     /// What the phone asked the name server: names and types.
@@ -205,9 +218,8 @@ impl<'a> Cell<'a> {
         }
         let requests = self.requests();
         let removals = requests[before..].iter().filter(|request| request.removes());
-        let mut removed: Vec<Server> = removals.map(|request| request.to).collect();
-        removed.dedup();
-        assert_eq!(removed, holders, "unregistered at the end");
+        let removed: BTreeSet<Server> = removals.map(|request| request.to).collect();
+        assert_eq!(removed, holders.iter().copied().collect(), "unregistered at the end");
         let (second, first): (Vec<_>, Vec<_>) =
             requests.iter().partition(|request| request.to == Server::Fallback);
         assert_one_registration(first.iter().copied());
@@ -218,6 +230,16 @@ impl<'a> Cell<'a> {
             assert_ne!(first.contact, second.contact);
         }
     }
+}
+
+/// An empty folder for what a cell leaves behind.
+pub(crate) fn folder(cell: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("interop").join(cell);
+    if folder.exists() {
+        fs::remove_dir_all(&folder).unwrap();
+    }
+    fs::create_dir_all(&folder).unwrap();
+    folder
 }
 
 /// What the servers show over TLS; the authority that the phone trusts is written to `folder`.

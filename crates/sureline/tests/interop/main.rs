@@ -20,6 +20,7 @@
 mod capture;
 mod cell;
 mod child;
+mod icmp;
 mod kamailio;
 mod knot;
 mod matrix;
@@ -37,6 +38,19 @@ use std::sync::{Mutex, PoisonError};
 #[test]
 fn registers_at_whichever_real_server_lives() {
     alone(|| runner::run(&matrix::rows()));
+}
+
+// A32: an ICMP error is an answer. Design, "ICMP": its senders are rate-limited, so it ends every
+// attempt of the process at that next hop that has waited 50 ms.
+#[test]
+fn one_icmp_error_moves_every_phone_of_the_process() {
+    alone(|| {
+        // It moves to another network for good.
+        let thread = std::thread::spawn(icmp::speaks_for_all_phones);
+        if let Err(panic) = thread.join() {
+            std::panic::resume_unwind(panic);
+        }
+    });
 }
 
 /// Runs one test of this program at a time: they measure times, and there may be two cores.

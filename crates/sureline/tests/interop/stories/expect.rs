@@ -1,5 +1,7 @@
 //! What several stories expect to see.
 
+use std::ops::Range;
+
 use net::Transport;
 
 use crate::capture::Content;
@@ -15,19 +17,35 @@ use crate::wire::Request;
 /// Behaviour §1: four datagrams, or a connection and its answer, get this long.
 pub(crate) const BUDGET_S: f64 = 7.5;
 
+/// When a request is sent that gets no answer, with three retries (A1).
+pub(crate) const RETRIED: [f64; 4] = [0.0, 0.5, 1.5, 3.5];
+
+/// The same until Timer F ends it. RFC 3261 §17.1.2.2: Timer E doubles, capped at T2.
+pub(crate) const TO_THE_END: [f64; 11] =
+    [0.0, 0.5, 1.5, 3.5, 7.5, 11.5, 15.5, 19.5, 23.5, 27.5, 31.5];
+
+/// Timer F.
+pub(crate) const LAST_BUDGET_S: f64 = 32.0;
+
 /// What happens at once happens within this, on a machine that runs many cells.
 pub(crate) const AT_ONCE_S: f64 = 0.25;
 
 /// How far a timer of the phone may be off, on a machine that runs many cells.
 pub(crate) const TOLERANCE_S: f64 = 0.15;
 
-/// Starts the phone; it registers at the primary, with digest.
+/// Starts the phone; it finds the primary and registers there.
 pub(crate) fn begin(cell: &mut Cell<'_>, lines: &[String]) -> Request {
+    let granted = register(cell, lines);
+    assert_located(cell);
+    granted
+}
+
+/// Starts the phone; it registers at the primary, with digest.
+pub(crate) fn register(cell: &mut Cell<'_>, lines: &[String]) -> Request {
     let begun = wall_s();
     cell.start_phone(lines);
     let granted = cell.granted(Server::Primary, begun);
     assert_challenged(cell, &granted);
-    assert_located(cell);
     granted
 }
 
@@ -80,7 +98,7 @@ pub(crate) fn assert_given_up(
         assert!((took - BUDGET_S).abs() < TOLERANCE_S, "silence was given {took} s");
     }
     let window = begun.at_s..next.at_s;
-    assert_tries(cell, from, &window);
+    assert_tries(cell, from, &window, &RETRIED);
     if sends_icmp(fault, cell.row.transport) {
         let packets = cell.packets();
         let mut errors = packets.iter().filter(|it| window.contains(&it.at_s));
@@ -89,40 +107,36 @@ pub(crate) fn assert_given_up(
     (begun, next)
 }
 
-/// One transaction at `server` in this window; over UDP it is sent again as RFC 3261 §17.1.2.2 has
-/// it.
-fn assert_tries(cell: &Cell<'_>, server: Server, window: &std::ops::Range<f64>) {
+/// One transaction at `server` in this window; over UDP, where nobody answers, its datagrams leave
+/// at `offsets`.
+pub(crate) fn assert_tries(cell: &Cell<'_>, server: Server, window: &Range<f64>, offsets: &[f64]) {
     let fault = cell.row.fault();
-    let requests: Vec<Request> = cell
-        .requests()
-        .into_iter()
-        .filter(|it| it.to == server && window.contains(&it.at_s))
-        .collect();
+    let requests = cell.requests().into_iter();
+    let tries = requests.filter(|it| it.to == server && window.contains(&it.at_s));
+    let tries: Vec<Request> = tries.collect();
     if cell.row.transport == Transport::Udp {
-        let offsets: Vec<f64> = requests.iter().map(|it| it.at_s - window.start).collect();
-        let expected: &[f64] = if fault.is_told() { &[0.0] } else { &[0.0, 0.5, 1.5, 3.5] };
+        let sent: Vec<f64> = tries.iter().map(|it| it.at_s - window.start).collect();
+        let expected = if fault.is_told() { &offsets[..1] } else { offsets };
         let near = |(is, should): (&f64, &f64)| (is - should).abs() < TOLERANCE_S;
-        assert_eq!(offsets.len(), expected.len(), "datagrams at {offsets:?}");
-        assert!(offsets.iter().zip(expected).all(near), "datagrams at {offsets:?}");
+        assert_eq!(sent.len(), expected.len(), "datagrams at {sent:?}");
+        assert!(sent.iter().zip(expected).all(near), "datagrams at {sent:?}");
     }
-    let mut branches: Vec<&str> = requests.iter().map(|it| &*it.branch).collect();
+    let mut branches: Vec<&str> = tries.iter().map(|it| &*it.branch).collect();
     branches.dedup();
-    let is_read = match (cell.row.transport, fault) {
-        (Transport::Udp, _) => true,
-        // Its connection went with it, and another one is refused.
-        (_, Fault::Stopped) => false,
-        (Transport::Tcp, _) => true,
-        (Transport::Tls, Fault::Frozen | Fault::Blackholed) => false,
-        (Transport::Tls, _) => true,
-    };
-    assert_eq!(branches.len(), usize::from(is_read), "{requests:#?}");
+    assert_eq!(branches.len(), usize::from(is_readable(cell, server)), "{tries:#?}");
 }
 
-/// Nothing is sent to any server in this window.
-pub(crate) fn assert_quiet(cell: &Cell<'_>, window: std::ops::Range<f64>) {
-    let contacts = cell.contacts().into_iter();
-    let within: Vec<Contact> = contacts.filter(|it| window.contains(&it.at_s)).collect();
-    assert!(within.is_empty(), "silence of {window:?}: {within:?}");
+/// Whether a request to a failing server can be read: on the cable, or by the server itself.
+fn is_readable(cell: &Cell<'_>, server: Server) -> bool {
+    match (cell.row.transport, cell.row.fault()) {
+        (Transport::Udp, _) => true,
+        (_, Fault::Mute | Fault::Unavailable | Fault::UnavailableForAWhile) => true,
+        // Connections went with the process, and none is made.
+        (_, Fault::Stopped) | (Transport::Tls, Fault::Frozen | Fault::Blackholed) => false,
+        (Transport::Tcp, Fault::Frozen) => true,
+        // Only the primary was registered at: there is a connection.
+        (Transport::Tcp, Fault::Blackholed) => server == Server::Primary,
+    }
 }
 
 /// Behaviour §7: half of the lease, up to 10 % of the lease earlier, counted from its request.
