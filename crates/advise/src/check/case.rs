@@ -8,8 +8,9 @@ use params::{
 
 use super::Options;
 use super::files::{File, Files, count};
-use super::finding::Mark;
+use super::finding::{Edit, LineChange, Mark};
 use super::places::{Line, lines};
+use super::prepare::{UnknownKeys, prepared};
 use super::template::Templates;
 
 /// Everything that was read, before rules look at it.
@@ -20,6 +21,8 @@ pub(crate) struct Read<'a> {
     pub(crate) blank: Blank,
     /// What reading the files has found.
     pub(crate) findings: Vec<params::Finding>,
+    /// Keys that the table does not have.
+    pub(crate) unknown: UnknownKeys,
     /// What the device does not take as written.
     pub(crate) errors: Vec<ParamError>,
     pub(crate) settings: PhoneSettings,
@@ -30,10 +33,11 @@ impl<'a> Read<'a> {
     pub(crate) fn new(files: &'a Files, device: &'a Device) -> Self {
         let templates = Templates::find(files);
         let blank = super::rules::boot::blank_of(files);
+        let mut unknown = UnknownKeys::default();
         let bytes: Vec<_> = files
             .iter()
             .filter(|file| !file.is_boot())
-            .map(|file| (file, templates.without_placeholders(file)))
+            .map(|file| (file, prepared(file, &templates, &mut unknown)))
             .collect();
         let sources: Vec<_> = bytes
             .iter()
@@ -41,7 +45,7 @@ impl<'a> Read<'a> {
             .collect();
         let (layers, findings) = Layers::load_with(&sources, blank);
         let (settings, errors) = layers.settings(device, &mut Interner::default());
-        Self { files, device, layers, blank, findings, errors, settings, templates }
+        Self { files, device, layers, blank, findings, unknown, errors, settings, templates }
     }
 }
 
@@ -52,14 +56,16 @@ pub(crate) struct Case<'a> {
     pub(crate) options: &'a Options<'a>,
     /// The accounts that are in service or may be, each with its servers.
     pub(crate) lines: Vec<Line>,
+    /// How many servers were located for them.
+    pub(crate) located: usize,
 }
 
 impl<'a> Case<'a> {
     pub(crate) fn new(read: &'a Read<'a>, options: &'a Options<'a>) -> Self {
         let view = View::new(&read.layers, read.device);
-        let mut case = Self { read, view, options, lines: Vec::new() };
-        case.lines = lines(&case);
-        case
+        let case = Self { read, view, options, lines: Vec::new(), located: 0 };
+        let (lines, located) = lines(&case);
+        Self { lines, located, ..case }
     }
 
     pub(crate) fn files(&self) -> &'a Files {
@@ -146,6 +152,31 @@ impl<'a> Case<'a> {
             || Mark { file: Box::default(), line: 0, column: 0, length: 0, label: Box::default() },
             File::whole,
         )
+    }
+
+    /// The line of a mark with another value; the blanks before it stay.
+    pub(crate) fn with_value(&self, mark: &Mark, value: &str) -> Option<Edit> {
+        let line = self.files().named(&mark.file)?.line(mark.line)?;
+        let (key, after) = line.split_once('=')?;
+        let blanks: String = after.chars().take_while(|c| matches!(c, ' ' | '\t')).collect();
+        let change = LineChange::Becomes(vec![format!("{key}={blanks}{value}")]);
+        Some(Edit { file: mark.file.clone(), line: mark.line, change })
+    }
+
+    /// The change that gives a key another value: in its last line, blank or not, else in a new line
+    /// behind that of a mark.
+    pub(crate) fn set(
+        &self,
+        (pattern, numbers): (&str, [u8; 2]),
+        value: &str,
+        behind: &Mark,
+    ) -> Option<Edit> {
+        let key = Self::key(pattern, numbers)?;
+        if let Some(line) = self.layers().assignments_of(key).next_back() {
+            return self.with_value(&self.value_at(&line.origin), value);
+        }
+        let change = LineChange::FollowedBy(vec![format!("{key} = {value}")]);
+        Some(Edit { file: behind.file.clone(), line: behind.line, change })
     }
 
     /// The assignment that gives a key its value.

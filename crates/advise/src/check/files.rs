@@ -58,10 +58,15 @@ impl File {
         self.name.to_ascii_lowercase().ends_with(".boot")
     }
 
+    /// Line `number`, from 1, without its end.
+    pub(crate) fn raw_line(&self, number: u32) -> Option<&[u8]> {
+        let place = usize::try_from(number).ok()?.checked_sub(1)?;
+        self.bytes.get(self.lines.get(place)?.clone())
+    }
+
     /// Line `number`, from 1, as written; bytes that are no UTF-8 are read as Latin-1.
     pub(crate) fn line(&self, number: u32) -> Option<Cow<'_, str>> {
-        let place = usize::try_from(number).ok()?.checked_sub(1)?;
-        let raw = self.bytes.get(self.lines.get(place)?.clone())?;
+        let raw = self.raw_line(number)?;
         Some(match std::str::from_utf8(raw) {
             Ok(text) => Cow::Borrowed(text),
             Err(_) => Cow::Owned(raw.iter().map(|byte| char::from(*byte)).collect()),
@@ -79,7 +84,13 @@ impl File {
 
     /// Line `number` as it may be shown.
     pub(crate) fn shown_line(&self, number: u32) -> Option<String> {
-        self.line(number).map(|line| without_secrets(&line))
+        let shown = self.line(number).map(|line| without_secrets(&line))?;
+        Some(
+            shown
+                .chars()
+                .map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c })
+                .collect(),
+        )
     }
 
     /// The file as a whole.
@@ -110,40 +121,60 @@ pub(crate) fn count(number: usize) -> u32 {
 /// Files are shown on terminals and in reports that others read; behaviour.md §9: secrets are never
 /// logged.
 pub(crate) fn without_secrets(line: &str) -> String {
-    let (key, after) = match line.split_once('=') {
-        Some((key, after)) => (key, Some(after)),
-        None => (line, None),
-    };
-    let name = key.trim();
-    let is_secret = match name.parse::<Key>() {
-        Ok(key) => key.row().secret,
-        Err(_) => sounds_secret(name),
-    };
-    if !is_secret {
-        return without_url_password(line);
-    }
-    match after {
-        Some(after) if after.trim().is_empty() => line.to_owned(),
-        Some(after) => {
-            let blanks: String = after.chars().take_while(|c| c.is_whitespace()).collect();
-            format!("{key}={blanks}{HIDDEN}")
-        }
+    let (key, value) = match line.split_once('=') {
+        Some((key, _)) => (key, line.get(key.len() + 1..).unwrap_or_default()),
         // A password that lost its `=` stands behind the first blank or colon.
-        None => match line.trim_start().split_once([' ', '\t', ':']) {
-            Some((key, _)) => format!("{key} {HIDDEN}"),
-            None => line.to_owned(),
-        },
+        None => {
+            let start = line.len() - line.trim_start().len();
+            let text = line.get(start..).unwrap_or_default();
+            let end = start + text.find([' ', '\t', ':']).unwrap_or(text.len());
+            line.split_at_checked(end).unwrap_or((line, ""))
+        }
+    };
+    let from = line.len() - value.len();
+    if is_secret(key.trim()) || key.trim_start().starts_with('#') && sounds_secret(key) {
+        return hidden_from(line, from);
+    }
+    // Two lines that became one: `… = Deskaccount.1.password = …`.
+    for (equals, _) in value.match_indices('=') {
+        let before = value.get(..equals).unwrap_or_default().trim_end();
+        let word = before.rsplit([' ', '\t', '=']).next().unwrap_or(before);
+        if sounds_secret(word) {
+            return hidden_from(line, from + equals + 1);
+        }
+    }
+    without_url_password(line)
+}
+
+/// The line up to a byte and the blanks behind it; what follows is hidden.
+fn hidden_from(line: &str, from: usize) -> String {
+    let (shown, hidden) = line.split_at_checked(from).unwrap_or((line, ""));
+    let secret = hidden.trim_start();
+    if secret.trim().is_empty() {
+        return line.to_owned();
+    }
+    let blanks = hidden.get(..hidden.len() - secret.len()).unwrap_or_default();
+    let blanks = if blanks.is_empty() && !shown.ends_with('=') { " " } else { blanks };
+    format!("{shown}{blanks}{HIDDEN}")
+}
+
+fn is_secret(key: &str) -> bool {
+    match key.parse::<Key>() {
+        Ok(key) => key.row().secret,
+        Err(_) => sounds_secret(key),
     }
 }
 
 /// Whether a key that is not in the table holds something that nobody else should read.
 fn sounds_secret(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
-    SECRET_WORDS.iter().any(|word| key.contains(word))
+    let last = key.rsplit('.').next().unwrap_or(&key);
+    let like_password = last.contains("pas") && last.contains('w') && last.contains('d');
+    like_password || SECRET_WORDS.iter().any(|word| key.contains(word))
 }
 
 const SECRET_WORDS: [&str; 7] =
-    ["password", "passwd", "secret", "aes_key", "pin_code", "passphrase", ".pin"];
+    ["passwd", "pwd", "secret", "aes_key", "pin_code", "passphrase", ".pin"];
 
 /// The line with the password of a URL such as `http://user:password@host/` hidden.
 fn without_url_password(line: &str) -> String {

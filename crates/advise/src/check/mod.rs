@@ -10,6 +10,7 @@ mod files;
 mod finding;
 mod json;
 mod places;
+mod prepare;
 mod render;
 mod report;
 mod rules;

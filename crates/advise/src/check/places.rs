@@ -173,19 +173,24 @@ impl Line {
 }
 
 /// The accounts that rules about behaviour look at: those with a server that are not said to be out
-/// of service. A common file often leaves `enable` to the MAC file.
-pub(crate) fn lines(case: &Case<'_>) -> Vec<Line> {
+/// of service. A common file often leaves `enable` to the MAC file. Beside them, how many servers were
+/// located.
+pub(crate) fn lines(case: &Case<'_>) -> (Vec<Line>, usize) {
     let mut seen = Seen::default();
     let accounts = case.settings().accounts.iter();
     let in_service = accounts.filter(|account| {
         account.enabled || case.written("account.X.enable", [account.number, 0]).is_none()
     });
-    in_service.filter_map(|account| line(case, account, &mut seen)).collect()
+    let lines = in_service.filter_map(|account| line(case, account, &mut seen)).collect();
+    let located = seen.0.values().map(Vec::len).sum();
+    (lines, located)
 }
 
 /// What was located already: sixteen accounts of a phone mostly have one server.
 #[derive(Default)]
-struct Seen(BTreeMap<(Target, bool), Vec<(Arc<LocatePolicy>, Known)>>);
+struct Seen(BTreeMap<(Target, bool), Vec<Located>>);
+
+type Located = (Arc<LocatePolicy>, Known);
 
 fn line(case: &Case<'_>, account: &AccountSettings, seen: &mut Seen) -> Option<Line> {
     let policy = &account.policy;

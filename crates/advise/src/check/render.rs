@@ -18,10 +18,11 @@ impl Report {
             Colour::Never => Renderer::plain(),
             Colour::Always => Renderer::styled(),
         };
-        let renderer = renderer.term_width(width.max(WIDTH_MIN));
+        let width = width.max(WIDTH_MIN);
+        let renderer = renderer.term_width(width);
         let mut text = String::new();
         for finding in &self.findings {
-            text.push_str(&renderer.render(&self.groups(finding)));
+            text.push_str(&renderer.render(&self.groups(finding, width)));
             text.push_str("\n\n");
         }
         text.push_str(&self.summary());
@@ -57,7 +58,7 @@ impl Report {
         }
     }
 
-    fn groups<'a>(&'a self, finding: &'a Finding) -> Vec<Group<'a>> {
+    fn groups<'a>(&'a self, finding: &'a Finding, width: usize) -> Vec<Group<'a>> {
         let level = match finding.severity {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
@@ -77,10 +78,10 @@ impl Report {
             group = group.element(Padding);
         }
         for note in notes(finding) {
-            group = group.element(Level::NOTE.message(note));
+            group = group.element(Level::NOTE.message(wrapped(&note, width)));
         }
         if let Some(help) = &finding.help {
-            group = group.element(Level::HELP.message(help));
+            group = group.element(Level::HELP.message(wrapped(help, width)));
         }
         let mut groups = vec![group];
         groups.extend(finding.fix.as_ref().and_then(|fix| self.diff(fix)));
@@ -189,22 +190,88 @@ fn span(line: &str, mark: &Mark) -> Range<usize> {
     at(column - 1)..at((column - 1).saturating_add(length))
 }
 
+/// The change to a line; none where nothing of it can be seen.
 fn patch(file: &File, edit: &Edit) -> Option<Snippet<'static, Patch<'static>>> {
     let line = file.shown_line(edit.line)?;
-    let replacement = match &edit.change {
-        LineChange::Becomes(lines) => lines.clone(),
-        LineChange::FollowedBy(lines) => [&[line.clone()], lines.as_slice()].concat(),
+    let hidden = |lines: &[String]| -> Vec<String> {
+        lines.iter().map(|line| without_secrets(line)).collect()
     };
-    let replacement: Vec<String> = replacement.iter().map(|line| without_secrets(line)).collect();
-    let span = 0..line.len();
+    let patches = match &edit.change {
+        LineChange::Becomes(lines) => between(&line, &hidden(lines)),
+        LineChange::FollowedBy(lines) => {
+            vec![Patch::new(line.len()..line.len(), format!("\n{}", hidden(lines).join("\n")))]
+        }
+    };
+    if patches.is_empty() {
+        return None;
+    }
     Some(
         Snippet::source(line)
             .line_start(usize::try_from(edit.line).unwrap_or(1))
             .path(file.name.clone().into_string())
-            .patch(Patch::new(span, replacement.join("\n"))),
+            .patches(patches),
     )
 }
 
+/// The smallest patches that make `lines` of `line`.
+fn between(line: &str, lines: &[String]) -> Vec<Patch<'static>> {
+    // A comment that moves to a line of its own.
+    if let [above, kept] = lines
+        && let Some(rest) = line.strip_prefix(kept.as_str())
+        && !rest.is_empty()
+    {
+        let cut = line.len() - rest.len();
+        return vec![Patch::new(0..0, format!("{above}\n")), Patch::new(cut..line.len(), "")];
+    }
+    // Two lines that were one.
+    if let [first, second] = lines
+        && line.starts_with(first.as_str())
+        && line.ends_with(second.as_str())
+    {
+        let cut = Patch::new(first.len()..line.len(), "");
+        return vec![cut, Patch::new(line.len()..line.len(), format!("\n{second}"))];
+    }
+    let new = lines.join("\n");
+    let equal_characters = |a: &str, b: &str| -> usize {
+        let pairs = a.chars().zip(b.chars()).take_while(|(a, b)| a == b);
+        pairs.map(|(a, _)| a.len_utf8()).sum()
+    };
+    let prefix = equal_characters(line, &new);
+    let (old_rest, new_rest) = (line.split_at(prefix).1, new.split_at(prefix).1);
+    let backwards = |a: &str, b: &str| -> usize {
+        let pairs = a.chars().rev().zip(b.chars().rev()).take_while(|(a, b)| a == b);
+        pairs.map(|(a, _)| a.len_utf8()).sum()
+    };
+    let suffix = backwards(old_rest, new_rest);
+    let old = prefix..line.len() - suffix;
+    let added = new_rest.get(..new_rest.len() - suffix).unwrap_or_default().to_owned();
+    if old.is_empty() && added.is_empty() {
+        return Vec::new();
+    }
+    vec![Patch::new(old, added)]
+}
+
+/// A text in lines that fit behind ` = note: ` and a line number of five figures.
+fn wrapped(text: &str, width: usize) -> String {
+    let room = width.saturating_sub(MESSAGE_INDENT).max(WIDTH_MIN / 2);
+    let (mut wrapped, mut used) = (String::with_capacity(text.len()), 0);
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        if used > 0 && used + 1 + length > room {
+            wrapped.push('\n');
+            used = 0;
+        } else if used > 0 {
+            wrapped.push(' ');
+            used += 1;
+        }
+        wrapped.push_str(word);
+        used += length;
+    }
+    wrapped
+}
+
+/// What stands before a note.
+const MESSAGE_INDENT: usize = 15;
 /// Marks so many lines apart or less are shown in one piece.
 const NEAR: u32 = 4;
 /// Changed lines of one fix that are shown.

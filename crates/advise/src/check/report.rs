@@ -45,7 +45,9 @@ pub enum Colour {
 impl Report {
     pub(super) fn new(files: Files, mut findings: Vec<Finding>, work: Work) -> Self {
         let place = |name: &str| files.iter().position(|file| *file.name == *name);
-        findings.sort_by_key(|finding| (finding.severity, place(&finding.file), finding.line));
+        // What is said of a file as a whole comes behind what is said of its lines.
+        let line = |finding: &Finding| finding.line.wrapping_sub(1);
+        findings.sort_by_key(|finding| (finding.severity, place(&finding.file), line(finding)));
         Self { findings, work, files }
     }
 

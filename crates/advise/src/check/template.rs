@@ -1,6 +1,5 @@
 //! Templates of provisioning systems: files whose values are filled in for each phone.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -63,16 +62,6 @@ impl Templates {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Template> {
         self.0.values()
-    }
-
-    /// The bytes of a file with the same lines; where a template fills something in, the key stays,
-    /// its value is blank, and what is no assignment is a comment.
-    pub(crate) fn without_placeholders<'f>(&self, file: &'f File) -> Cow<'f, [u8]> {
-        if !self.has(&file.name) {
-            return Cow::Borrowed(&file.bytes);
-        }
-        let lines = file.lines().map(|(_, line)| plain(&line));
-        Cow::Owned(lines.collect::<Vec<_>>().join("\n").into_bytes())
     }
 }
 
@@ -156,7 +145,9 @@ fn tag_at(line: &str, start: usize) -> Option<Tag> {
     if dialect == Dialect::DoublePercent {
         let name = inside.get(..length?)?;
         let is_name = !name.is_empty()
-            && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'));
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-' | b':'));
         if !is_name {
             return None;
         }
@@ -199,7 +190,7 @@ const SMARTY_WORDS: [&str; 11] = [
 ];
 
 /// A line of a template as far as it is the same for every phone.
-fn plain(line: &str) -> String {
+pub(crate) fn plain(line: &str) -> String {
     let tags = tags(line);
     if tags.is_empty() || line.starts_with('#') {
         return line.to_owned();
@@ -226,7 +217,9 @@ fn plain(line: &str) -> String {
 }
 
 fn looks_like_a_key(text: &str) -> bool {
-    text.contains('.') && !text.contains(char::is_whitespace)
+    text.contains('.')
+        && text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
 }
 
 #[cfg(test)]

@@ -7,4 +7,11 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod fixes;
 mod guide;
+mod machines;
+mod realistic;
+mod rules;
+mod styles;
+mod support;
+mod work;

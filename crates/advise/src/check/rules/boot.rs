@@ -51,7 +51,7 @@ pub(crate) fn check(files: &Files, out: &mut Vec<Finding>) {
                     .help("name the files: include:config <y000000000028.cfg>"),
             );
         }
-        if !file.line(1).is_some_and(|line| line.trim_end() == VERSION) && out.len() == before {
+        if file.line(1).is_none_or(|line| line.trim_end() != VERSION) && out.len() == before {
             out.push(
                 Finding::warning(CODE, file.at(1, 0, 0), "the first line is not the version")
                     .help(format!("begin the file with {VERSION}")),

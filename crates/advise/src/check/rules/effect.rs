@@ -188,7 +188,7 @@ fn later_firmware(case: &Case<'_>, line: &Line, place: &Place) -> Option<Finding
             "here it acts as the guide says, with register_on_enable {on} and failback_mode {mode}; \
              on a phone with firmware 84 it may do nothing"
         ))
-        .help(format!("set {} to 1 if all are to do the same", key(line, place, "register_on_enable")))
+        .help(format!("set {} to 1 if all are to do the same", key(case, line, place, "register_on_enable")))
         .of_account(line.number),
     )
 }

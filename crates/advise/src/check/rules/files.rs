@@ -132,17 +132,17 @@ fn encoding(lines: &[(&File, u32)]) -> Option<Finding> {
             Some(Edit { file: file.name.clone(), line: *line, change })
         })
         .collect();
-    let more = match lines.len() {
-        1 => String::new(),
-        count => format!(" and {} further lines", count - 1),
+    let what = match lines.len() {
+        1 => "this line holds".to_owned(),
+        count => format!("{count} lines of this file hold"),
     };
     Some(
         Finding::warning(
             "encoding",
             file.whole_line(first),
-            format!("this line{more} holds bytes that are no UTF-8"),
+            format!("{what} bytes that are no UTF-8"),
         )
-        .note("the phone reads them as Latin-1, as they stand here")
+        .note("the phone reads them as Latin-1, as this line is shown; other phones may not")
         .help("save the file as UTF-8")
         .fix(Some(Fix::new("write the file as UTF-8", Safety::Safe, edits))),
     )

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use params::{Assignment, Found, Key, KeyFault, Origin, ParamError, Problem, Readers, State};
 
-use super::vendor::is_vendors;
+use super::vendor::{family, is_near_the_table, is_vendors};
 use super::{Out, account_of, more_lines};
 use crate::check::Detail;
 use crate::check::case::{Case, Grouped};
-use crate::check::files::File;
+use crate::check::files::{File, count};
 use crate::check::finding::{Edit, Finding, Fix, LineChange, Mark, Safety, listed, shown};
+use crate::check::prepare::{UnknownKey, is_blank};
 
 pub(crate) fn check(case: &Case<'_>, out: &mut Out<'_>) {
     unknown(case, out);
@@ -21,50 +22,59 @@ pub(crate) fn check(case: &Case<'_>, out: &mut Out<'_>) {
     }
 }
 
-/// A line whose key is none of the table.
-struct Unknown<'a> {
-    file: &'a File,
-    line: u32,
-    key: String,
-    at: Mark,
+fn unknown(case: &Case<'_>, out: &mut Out<'_>) {
+    let is_all = case.options.detail == Detail::All;
+    let mut foreign = Grouped::new();
+    let mut without_static = Grouped::new();
+    let mut no_function = Grouped::new();
+    for key in case.read.unknown.keys.iter().filter(|key| is_all || !key.is_blank) {
+        let Some(file) = case.files().named(&key.file) else { continue };
+        let is_far = is_vendors(&key.key) && !is_near_the_table(&key.key);
+        let suggestion = if is_far { None } else { out.suggestion(&key.key) };
+        match suggestion.filter(|meant| !is_another(case, key, meant)) {
+            Some(meant) if meant == format!("static.{}", key.key) => {
+                without_static.add(key.file.clone(), (file, key));
+            }
+            Some(meant) => out.push(mistyped(file, key, &meant)),
+            None if is_vendors(&key.key) => no_function.add(key.file.clone(), (file, key)),
+            None => foreign.add(key.file.clone(), (file, key)),
+        }
+    }
+    for keys in without_static.groups() {
+        out.extend(lacking_static(keys));
+    }
+    for keys in foreign.groups() {
+        of_nobody(case, keys, out);
+    }
+    for keys in no_function.groups() {
+        out.extend(of_other_functions(case, keys));
+    }
+    misshapen(case, out);
 }
 
-fn unknown(case: &Case<'_>, out: &mut Out<'_>) {
-    let mut by_shape = Grouped::new();
+/// An unknown key with its file.
+type InFile<'a> = (&'a File, &'a UnknownKey);
+
+fn at_key(file: &File, key: &UnknownKey) -> Mark {
+    file.at(key.first_line(), key.column, count(key.key.chars().count()))
+}
+
+/// The finding with the other lines of its key.
+fn and_lines(file: &File, key: &UnknownKey, finding: Finding) -> Finding {
+    let marks: Vec<Mark> = key.lines.iter().map(|line| file.at(*line, 0, 0)).collect();
+    match key.count > key.lines.len() {
+        true => finding.note(format!("the same in {} further lines", key.count - 1)),
+        false => more_lines(finding, marks.iter()),
+    }
+}
+
+/// Keys of which not even the form is that of a key.
+fn misshapen(case: &Case<'_>, out: &mut Out<'_>) {
     for (finding, key, fault) in no_keys(case) {
-        let Some(file) = case.files().named(&finding.origin.file) else { continue };
-        let at = case.key_mark(&finding.origin, finding.origin.column);
-        match fault {
-            KeyFault::Unknown => {
-                if !is_blank(file, finding.origin.line) || case.options.detail == Detail::All {
-                    let line = finding.origin.line;
-                    let shape = (file.name.clone(), shape(key));
-                    by_shape.add(shape, Unknown { file, line, key: key.to_owned(), at });
-                }
-            }
-            KeyFault::Number { .. } => {}
-        }
-    }
-    let mut rest = Grouped::new();
-    let mut without_static = Grouped::new();
-    for lines in by_shape.groups() {
-        let Some(first) = lines.first() else { continue };
-        match out.suggestion(&first.key).filter(|meant| !is_set_in(case, first.file, meant)) {
-            Some(meant) if meant == format!("static.{}", first.key) => {
-                without_static.add(first.file.name.clone(), first);
-            }
-            Some(meant) => out.push(mistyped(lines, first, &meant)),
-            None => rest.add((first.file.name.clone(), is_vendors(&first.key)), lines),
-        }
-    }
-    for lines in without_static.groups() {
-        out.extend(lacking_static(lines));
-    }
-    for groups in rest.groups() {
-        let vendors = groups.first().and_then(|lines| lines.first());
-        match vendors.is_some_and(|first| is_vendors(&first.key)) {
-            true => out.extend(of_other_functions(case, groups)),
-            false => foreign(case, groups, out),
+        if *fault == KeyFault::Unknown {
+            let at = case.key_mark(&finding.origin, finding.origin.column);
+            let message = format!("{} is no key of this phone", shown(key));
+            out.push(Finding::warning("unknown-key", at, message).note(LEFT_OUT));
         }
     }
 }
@@ -86,38 +96,31 @@ fn no_keys<'a>(
     })
 }
 
-/// Whether a line gives its key nothing: old exports write hundreds of such.
-fn is_blank(file: &File, line: u32) -> bool {
-    let line = file.line(line).unwrap_or_default();
-    let value = line.split_once('=').map_or("", |(_, value)| value.trim());
-    matches!(value, "" | "%NULL%" | "%EMPTY%")
+/// Whether a key of the vendor's is one of its own, however near it is to `meant`: it has more or
+/// fewer parts, or the file has both.
+fn is_another(case: &Case<'_>, unknown: &UnknownKey, meant: &str) -> bool {
+    let Ok(key) = meant.parse::<Key>() else { return true };
+    let parts = |text: &str| text.split('.').count();
+    let is_other_form = parts(&unknown.key) != parts(meant) && !meant.ends_with(&*unknown.key);
+    let mut lines = case.layers().assignments_of(key);
+    is_vendors(&unknown.key)
+        && (is_other_form || lines.any(|line| *line.origin.file == *unknown.file))
 }
 
-/// A key with `#` for every number, so that lines of all accounts are one.
-fn shape(key: &str) -> String {
-    let is_number = |segment: &str| segment.bytes().all(|b| b.is_ascii_digit());
-    let segments = key.split('.').map(|segment| if is_number(segment) { "#" } else { segment });
-    segments.collect::<Vec<_>>().join(".")
-}
-
-/// Whether the file has the key that a wrong one resembles: then both are meant.
-fn is_set_in(case: &Case<'_>, file: &File, meant: &str) -> bool {
-    let Ok(key) = meant.parse::<Key>() else { return false };
-    case.layers().assignments_of(key).any(|line| *line.origin.file == *file.name)
-}
-
-fn mistyped(lines: &[Unknown<'_>], first: &Unknown<'_>, meant: &str) -> Finding {
-    let edit = renamed(first.file, first.line, &first.key, meant);
+fn mistyped(file: &File, key: &UnknownKey, meant: &str) -> Finding {
+    let edit = renamed(file, key.first_line(), &key.key, meant);
     let fix = edit.map(|edit| Fix::new(format!("write {meant}"), Safety::Suggested, vec![edit]));
     let finding = Finding::warning(
         "unknown-key",
-        first.at.clone().saying(format!("did you mean {meant}?")),
-        format!("{} is no key of this phone", shown(&first.key)),
+        at_key(file, key).saying(format!("did you mean {meant}?")),
+        format!("{} is no key of this phone", shown(&key.key)),
     )
-    .note("the phone leaves this line out")
+    .note(LEFT_OUT)
     .fix(fix);
-    more_lines(finding, lines.iter().map(|line| &line.at))
+    and_lines(file, key, finding)
 }
+
+const LEFT_OUT: &str = "the phone leaves this line out";
 
 /// The line with another key; blanks and value stay.
 fn renamed(file: &File, number: u32, key: &str, meant: &str) -> Option<Edit> {
@@ -131,79 +134,72 @@ fn renamed(file: &File, number: u32, key: &str, meant: &str) -> Option<Edit> {
 }
 
 /// Firmware 81 put `static.` before many keys.
-fn lacking_static(lines: &[&Unknown<'_>]) -> Option<Finding> {
-    let first = lines.first()?;
-    let edits = lines
-        .iter()
-        .filter_map(|line| {
-            renamed(line.file, line.line, &line.key, &format!("static.{}", line.key))
-        })
-        .collect();
-    let (count, them) = match lines.len() {
+fn lacking_static(keys: &[InFile<'_>]) -> Option<Finding> {
+    let (file, first) = keys.first()?;
+    let edits = keys.iter().filter_map(|(file, key)| {
+        renamed(file, key.first_line(), &key.key, &format!("static.{}", key.key))
+    });
+    let fix = Fix::new("put static. before them", Safety::Suggested, edits.collect());
+    let (count, them) = match keys.len() {
         1 => ("this key lacks".to_owned(), "the line"),
         count => (format!("{count} keys of this file lack"), "these lines"),
     };
     let finding = Finding::warning(
         "unknown-key",
-        first.at.clone().saying(format!("write static.{}", first.key)),
+        at_key(file, first).saying(format!("write static.{}", first.key)),
         format!("{count} static. at the beginning"),
     )
     .note(format!("firmware 80 and before wrote them so; the phone leaves {them} out"))
-    .fix(Some(Fix::new("put static. before them", Safety::Suggested, edits)));
-    Some(more_lines(finding, lines.iter().map(|line| &line.at)))
+    .fix(Some(fix));
+    let marks: Vec<Mark> = keys.iter().map(|(file, key)| at_key(file, key)).collect();
+    Some(more_lines(finding, marks.iter()))
 }
 
-fn of_other_functions(case: &Case<'_>, groups: &[&[Unknown<'_>]]) -> Option<Finding> {
-    let first = groups.first()?.first()?;
-    let count: usize = groups.iter().map(|lines| lines.len()).sum();
-    let families: BTreeSet<&str> =
-        groups.iter().filter_map(|lines| lines.first()).map(|line| family(&line.key)).collect();
-    let families: Vec<&str> = families.into_iter().collect();
-    let message = match count {
+/// Keys of functions that this phone does not have.
+fn of_other_functions(case: &Case<'_>, keys: &[InFile<'_>]) -> Option<Finding> {
+    let (file, _) = keys.first()?;
+    let families: BTreeSet<String> = keys.iter().map(|(_, key)| family(&key.key)).collect();
+    let families: Vec<String> = families.into_iter().collect();
+    let message = match keys.iter().map(|(_, key)| key.count).sum::<usize>() {
         1 => "1 line sets a function that this phone does not have".to_owned(),
         count => format!("{count} lines set functions that this phone does not have"),
     };
-    let finding = Finding::info("unknown-key", first.file.whole(), message)
+    let finding = Finding::info("unknown-key", file.whole(), message)
         .note(format!("they are left out: {}", families.join(", ")));
-    let lines = groups.iter().flat_map(|lines| lines.iter());
     Some(match case.options.detail {
         Detail::Usual => finding,
-        Detail::All => finding.note(lines.map(named).collect::<Vec<_>>().join(", ")),
+        Detail::All => finding.note(keys.iter().map(named).collect::<Vec<_>>().join(", ")),
     })
 }
 
-fn family(key: &str) -> &str {
-    key.split('.').next().unwrap_or(key)
+fn named((_, key): &InFile<'_>) -> String {
+    let lines = match key.count {
+        1 => format!("line {}", key.first_line()),
+        count => format!("line {} and {} more", key.first_line(), count - 1),
+    };
+    format!("{} ({lines})", shown(&key.key))
 }
 
-fn named(line: &Unknown<'_>) -> String {
-    format!("{} (line {})", shown(&line.key), line.line)
-}
-
-fn foreign(case: &Case<'_>, groups: &[&[Unknown<'_>]], out: &mut Out<'_>) {
+/// Keys of no family that anybody knows.
+fn of_nobody(case: &Case<'_>, keys: &[InFile<'_>], out: &mut Out<'_>) {
     let most = match case.options.detail {
         Detail::Usual => FOREIGN_LISTED,
-        Detail::All => usize::MAX,
+        Detail::All => FOREIGN_LISTED * 100,
     };
-    for lines in groups.iter().take(most) {
-        let Some(first) = lines.first() else { continue };
-        let finding = Finding::warning(
-            "unknown-key",
-            first.at.clone(),
-            format!("{} is no key of this phone", shown(&first.key)),
-        )
-        .note("the phone leaves this line out");
-        out.push(more_lines(finding, lines.iter().map(|line| &line.at)));
+    for (file, key) in keys.iter().take(most) {
+        let message = format!("{} is no key of this phone", shown(&key.key));
+        let finding = Finding::warning("unknown-key", at_key(file, key), message).note(LEFT_OUT);
+        out.push(and_lines(file, key, finding));
     }
-    let left = groups.get(most..).unwrap_or_default();
-    let Some(first) = left.first().and_then(|lines| lines.first()) else { return };
-    let names: Vec<String> =
-        left.iter().filter_map(|lines| lines.first()).take(KEYS_LISTED).map(named).collect();
+    let left = keys.get(most..).unwrap_or_default();
+    let Some((file, first)) = left.first() else { return };
+    let names: Vec<String> = left.iter().take(KEYS_LISTED).map(named).collect();
+    let count = left.len() + case.read.unknown.left_out;
     out.push(
         Finding::warning(
             "unknown-key",
-            first.at.clone(),
-            format!("{} further keys of this file are none of this phone", left.len()),
+            at_key(file, first),
+            format!("{count} further keys of this file are none of this phone"),
         )
         .note(format!("the phone leaves them out: {}, …", names.join(", "))),
     );
@@ -319,7 +315,7 @@ fn not_read(case: &Case<'_>, out: &mut Out<'_>) {
         match says_what_holds(case, line, successor) {
             true => harmless.add(error.origin.file.clone(), line),
             false => {
-                harmful.add((error.origin.file.clone(), error.key.row().pattern), (line, successor))
+                harmful.add((error.origin.file.clone(), kin(error.key)), (line, successor));
             }
         }
     }
@@ -328,7 +324,8 @@ fn not_read(case: &Case<'_>, out: &mut Out<'_>) {
     }
     for lines in harmless.groups() {
         let Some(first) = lines.first() else { continue };
-        let mut keys: Vec<String> = lines.iter().map(|line| line.key.to_string()).collect();
+        let keys: BTreeSet<&str> = lines.iter().map(|line| line.key.row().pattern).collect();
+        let mut keys: Vec<&str> = keys.into_iter().collect();
         let left_out = keys.len().saturating_sub(KEYS_LISTED);
         keys.truncate(KEYS_LISTED);
         let and = if left_out > 0 { format!(" and {left_out} more") } else { String::new() };
@@ -340,6 +337,15 @@ fn not_read(case: &Case<'_>, out: &mut Out<'_>) {
             Finding::info("old-key", case.key_at(first), message)
                 .note(format!("no harm is done: {}{and}", keys.join(", "))),
         );
+    }
+}
+
+/// Keys that are told of together: those of one numbered thing, else one alone.
+fn kin(key: Key) -> &'static str {
+    let pattern = key.row().pattern;
+    match pattern.split_once(".N.") {
+        Some((family, _)) => family,
+        None => pattern,
     }
 }
 
@@ -361,12 +367,20 @@ fn successor(key: Key, instead: Option<&str>) -> Option<Key> {
     instead.and_then(|instead| instead.parse().ok())
 }
 
-/// Whether an unread line changes nothing: its value is the one that holds, or the default.
+/// Whether an unread line changes nothing: its value is the one that holds, or what it is about is not
+/// used.
 fn says_what_holds(case: &Case<'_>, line: &Assignment, successor: Option<Key>) -> bool {
-    match successor {
+    let holds = match successor {
         Some(successor) => case.view.value(successor) == &*line.value,
         None => line.key.row().default == &*line.value,
-    }
+    };
+    let is_idle = successor.is_some_and(|successor| case.view.unmet(successor).is_some());
+    holds || is_idle || line.key.account().is_some_and(|account| is_out_of_service(case, account))
+}
+
+fn is_out_of_service(case: &Case<'_>, account: u8) -> bool {
+    case.written("account.X.enable", [account, 0]).is_some()
+        && case.value("account.X.enable", [account, 0]) == "0"
 }
 
 type Old<'a> = (&'a Assignment, Option<Key>);
@@ -504,7 +518,8 @@ fn not_used(case: &Case<'_>, out: &mut Out<'_>) {
             1 => format!("1 key is not used by sureline: {reason}"),
             count => format!("{count} keys are not used by sureline: {reason}"),
         };
-        out.push(Finding::info("not-used", case.key_at(first), message).note(keys.join(", ")));
+        let finding = Finding::info("not-used", case.key_at(first), message);
+        out.push(if lines.len() > 1 { finding.note(keys.join(", ")) } else { finding });
     }
 }
 

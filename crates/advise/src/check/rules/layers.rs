@@ -67,7 +67,7 @@ fn twice(case: &Case<'_>, key: Key, lines: &[&Assignment]) -> Option<Finding> {
         Safety::Suggested,
         edits,
     );
-    let marks = differs.iter().map(|line| overridden(case, line));
+    let marks = differs.iter().take(MARKS_MAX).map(|line| overridden(case, line));
     let finding = if given(last).is_empty() {
         let default = match key.row().default {
             "" => "it is blank".to_owned(),
@@ -173,6 +173,8 @@ fn mark(case: &Case<'_>, line: &Assignment) -> Mark {
     }
 }
 
+/// Overridden lines of one key that are shown.
+const MARKS_MAX: usize = 8;
 /// Overridden keys that are shown one by one.
 const OVERRIDES_LISTED: usize = 5;
 /// Overridden keys that are named besides.

@@ -11,9 +11,9 @@ mod servers;
 mod times;
 mod together;
 mod values;
-mod vendor;
+pub(crate) mod vendor;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use params::Key;
 
@@ -50,7 +50,8 @@ impl Out<'_> {
 /// Runs every rule.
 pub(crate) fn run(case: &Case<'_>) -> (Vec<Finding>, Work) {
     let mut findings = Vec::new();
-    let mut work = Work { lines: case.files().line_count(), ..Work::default() };
+    let lines = case.files().line_count();
+    let mut work = Work { lines, locations: case.located, ..Work::default() };
     boot::check(case.files(), &mut findings);
     files::check(case, &mut findings);
     let mut out = Out { findings: &mut findings, work: &mut work };
@@ -113,17 +114,17 @@ fn said_of_any(finding: &Finding, account: u8) -> String {
 
 /// Says where else the same was found, if it was; the first mark is the finding's own.
 fn more_lines<'m>(finding: Finding, marks: impl Iterator<Item = &'m Mark>) -> Finding {
-    let others: Vec<u32> =
+    let others: BTreeSet<u32> =
         marks.map(|mark| mark.line).filter(|line| *line != finding.line).collect();
     let listed: Vec<String> = others.iter().take(LINES_LISTED).map(u32::to_string).collect();
     match (others.len(), listed.as_slice()) {
-        (0, _) | (_, []) => finding,
-        (1, [only]) => finding.note(format!("so does line {only}")),
+        (_, []) => finding,
+        (_, [only]) => finding.note(format!("the same in line {only}")),
         (count, listed) if count > listed.len() => {
-            finding.note(format!("so do {count} further lines: {}, …", listed.join(", ")))
+            finding.note(format!("the same in {count} further lines: {}, …", listed.join(", ")))
         }
         (_, [before @ .., last]) => {
-            finding.note(format!("so do lines {} and {last}", before.join(", ")))
+            finding.note(format!("the same in lines {} and {last}", before.join(", ")))
         }
     }
 }

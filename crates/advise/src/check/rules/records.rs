@@ -3,36 +3,77 @@
 use std::collections::BTreeSet;
 
 use locate::{Finding as Looked, Search, Source, Step, Trail};
-use params::{SrvWeight, StaticNaptr, StaticSrv, TransportType};
+use params::{SrvWeight, StaticNaptr, StaticRecords, StaticSrv, TransportType};
 
-use super::Out;
 use super::servers::same_name;
+use super::{Out, more_lines};
 use crate::check::case::{Case, Grouped};
-use crate::check::finding::{Edit, Finding, Fix, LineChange, Mark, Safety, shown};
+use crate::check::finding::{Finding, Fix, Mark, Safety, shown};
 use crate::check::places::{Known, Place, walk_without_dns};
 
 pub(crate) fn check(case: &Case<'_>, out: &mut Out<'_>) {
     let records = &case.settings().common.static_records;
     let reach = Reach::of(case);
+    let all: Vec<Record<'_>> = records_of(records, &reach).collect();
+    let mut sets = Grouped::new();
+    for record in &all {
+        sets.add((record.kind, bare(record.name)), record);
+    }
+    for set in sets.groups() {
+        out.extend(never(case, set));
+    }
     for record in &records.naptr {
         let asked = reach.naptr(&record.name);
-        out.extend(never(case, &asked, "naptr", record.index, &record.name));
         out.extend(dead_flag(case, record).filter(|_| asked != Asked::Never));
-        out.extend(spelled(case, "dns_cache_naptr.N.replace", record.index, &record.replacement));
         out.extend(service_differs(case, record));
     }
-    out.extend(equal_rank(case, &records.naptr));
+    let mut names = Grouped::new();
+    for record in &records.naptr {
+        names.add(
+            bare(&record.replacement),
+            (NAPTR_REPLACEMENT, record.index, &*record.replacement),
+        );
+    }
     for record in &records.srv {
-        let asked = reach.srv(&record.name);
-        out.extend(never(case, &asked, "srv", record.index, &record.name));
-        out.extend(spelled(case, "dns_cache_srv.N.name", record.index, &record.name));
+        names.add(bare(&record.name), ("dns_cache_srv.N.name", record.index, &*record.name));
     }
-    for record in &records.a {
-        let asked = reach.address(&record.name);
-        out.extend(never(case, &asked, "a", record.index, &record.name));
+    for places in names.groups() {
+        out.extend(spelled(case, places));
     }
-    out.extend(unused_while_dns_answers(case));
+    out.extend(equal_rank(case, &records.naptr));
+    out.extend(unused_while_dns_answers(case, &all));
     out.extend(weights(case, &records.srv));
+}
+
+const NAPTR_REPLACEMENT: &str = "dns_cache_naptr.N.replace";
+
+/// One static record, whatever it says.
+struct Record<'a> {
+    /// `naptr`, `srv` or `a`, as in its key.
+    kind: &'static str,
+    index: u8,
+    name: &'a str,
+    asked: Asked,
+}
+
+impl Record<'_> {
+    fn at(&self, case: &Case<'_>) -> Mark {
+        record_at(case, &format!("dns_cache_{}.N.name", self.kind), self.index)
+    }
+}
+
+fn records_of<'a>(
+    records: &'a StaticRecords,
+    reach: &'a Reach,
+) -> impl Iterator<Item = Record<'a>> {
+    let record = |kind, index, name: &'a str, asked| Record { kind, index, name, asked };
+    let naptr = records.naptr.iter();
+    let naptr = naptr.map(move |it| record("naptr", it.index, &it.name, reach.naptr(&it.name)));
+    let srv = records.srv.iter();
+    let srv = srv.map(move |it| record("srv", it.index, &it.name, reach.srv(&it.name)));
+    let a = records.a.iter();
+    let a = a.map(move |it| record("a", it.index, &it.name, reach.address(&it.name)));
+    naptr.chain(srv).chain(a)
 }
 
 /// Whether any lookup of any account can ask for a name.
@@ -200,34 +241,36 @@ fn record_at(case: &Case<'_>, pattern: &str, index: u8) -> Mark {
     case.written(pattern, [index, 0]).unwrap_or_else(|| case.anywhere())
 }
 
-fn never(case: &Case<'_>, asked: &Asked, kind: &str, index: u8, name: &str) -> Option<Finding> {
-    let at = record_at(case, &format!("dns_cache_{kind}.N.name"), index);
-    let name = shown(name);
-    match asked {
-        Asked::Yes | Asked::Perhaps => None,
-        Asked::WithNaptrBuild => Some(
-            Finding::info(
-                "never-asked",
-                at.saying("asked for here"),
-                format!("{name} is asked for here, though naptr_build is 0"),
-            )
-            .note("without NAPTR records, naptr_build 0 asks DNS for _sip._udp alone; static records of the other services are taken all the same, as the guide's Example 2 wants")
-            .help("hardware phones may need account.X.naptr_build = 1 for it"),
-        ),
-        Asked::Never => Some(
-            Finding::error(
-                "never-asked",
-                at.saying("never asked for"),
-                format!("no account asks for {} records of {name}", kind.to_ascii_uppercase()),
-            )
-            .note(wanted(case, kind))
-            .help(remedy(kind)),
-        ),
-    }
+/// What is to be said of the records of one name and kind that nothing asks for.
+fn never(case: &Case<'_>, set: &[&Record<'_>]) -> Option<Finding> {
+    let first = set.first()?;
+    let (at, name) = (first.at(case), shown(first.name));
+    let finding = match first.asked {
+        Asked::Yes | Asked::Perhaps => return None,
+        Asked::WithNaptrBuild => Finding::info(
+            "never-asked",
+            at.saying("asked for here"),
+            format!("{name} is asked for here, though naptr_build is 0"),
+        )
+        .note(
+            "without NAPTR records, naptr_build 0 asks DNS for _sip._udp alone; static records of the \
+             other services are taken all the same, as the guide's Example 2 wants",
+        )
+        .help("hardware phones may need account.X.naptr_build = 1 for it"),
+        Asked::Never => Finding::error(
+            "never-asked",
+            at.saying("never asked for"),
+            format!("no account asks for {} records of {name}", first.kind.to_ascii_uppercase()),
+        )
+        .note(wanted(case))
+        .help(remedy(first.kind)),
+    };
+    let marks: Vec<Mark> = set.iter().map(|record| record.at(case)).collect();
+    Some(more_lines(finding, marks.iter()))
 }
 
 /// What the accounts do ask for, in place of a record that nobody does.
-fn wanted(case: &Case<'_>, kind: &str) -> String {
+fn wanted(case: &Case<'_>) -> String {
     let mut names: Vec<String> = Vec::new();
     for place in case.lines.iter().flat_map(|line| line.used()) {
         let what = match (place.is_name(), place.port, place.transport) {
@@ -248,7 +291,6 @@ fn wanted(case: &Case<'_>, kind: &str) -> String {
             names.push(what);
         }
     }
-    let _ = kind;
     names.truncate(3);
     names.join("; ")
 }
@@ -281,16 +323,9 @@ fn dead_flag(case: &Case<'_>, record: &StaticNaptr) -> Option<Finding> {
         .unwrap_or_else(|| record_at(case, "dns_cache_naptr.N.replace", record.index));
     let is_service = record.replacement.starts_with('_');
     let flag = if is_service { "S" } else { "A" };
-    let text = format!("dns_cache_naptr.{}.flags = {flag}", record.index);
-    let edit = match case.written("dns_cache_naptr.N.flags", [record.index, 0]) {
-        Some(mark) => {
-            Edit { file: mark.file, line: mark.line, change: LineChange::Becomes(vec![text]) }
-        }
-        None => {
-            let mark = record_at(case, "dns_cache_naptr.N.name", record.index);
-            Edit { file: mark.file, line: mark.line, change: LineChange::FollowedBy(vec![text]) }
-        }
-    };
+    let name = record_at(case, "dns_cache_naptr.N.name", record.index);
+    let edits = case.set(("dns_cache_naptr.N.flags", [record.index, 0]), flag, &name).into_iter();
+    let fix = Fix::new(format!("set the flag to {flag}"), Safety::Suggested, edits.collect());
     Some(
         Finding::warning(
             "static-naptr-flag",
@@ -298,43 +333,41 @@ fn dead_flag(case: &Case<'_>, record: &StaticNaptr) -> Option<Finding> {
             format!("static NAPTR record {} has {what}: nothing follows it", record.index),
         )
         .note(why)
-        .fix(Some(Fix::new(
-            format!("set the flag to {flag}"),
-            Safety::Suggested,
-            vec![edit],
-        ))),
+        .fix(Some(fix)),
     )
 }
 
-/// `_sip_tcp.` for `_sip._tcp.` and other names that RFC 3263 does not have.
-fn spelled(case: &Case<'_>, pattern: &str, index: u8, name: &str) -> Option<Finding> {
+/// `_sip_tcp.` for `_sip._tcp.` and other names that RFC 3263 does not have, wherever one stands.
+fn spelled(case: &Case<'_>, places: &[(&str, u8, &str)]) -> Option<Finding> {
+    let (pattern, index, name) = places.first()?;
     let lower = name.to_ascii_lowercase();
-    let (wrong, right, is_same) =
-        MISSPELLED.into_iter().find(|(wrong, ..)| lower.starts_with(&format!("{wrong}.")))?;
-    let mark = case.written(pattern, [index, 0])?;
-    let rest = name.get(wrong.len()..)?;
-    let file = case.files().named(&mark.file)?;
-    let text = file.line(mark.line)?;
-    let (key, after) = text.split_once('=')?;
-    let blanks: String = after.chars().take_while(|c| matches!(c, ' ' | '\t')).collect();
-    let change = LineChange::Becomes(vec![format!("{key}={blanks}{right}{rest}")]);
-    let edit = Edit { file: mark.file.clone(), line: mark.line, change };
+    let begins = |wrong: &str| lower.strip_prefix(wrong).is_some_and(|rest| rest.starts_with('.'));
+    let (wrong, right, is_same) = MISSPELLED.into_iter().find(|(wrong, ..)| begins(wrong))?;
+    let marks: Vec<Mark> = places
+        .iter()
+        .filter_map(|(pattern, index, _)| case.written(pattern, [*index, 0]))
+        .collect();
+    let edits = places.iter().zip(&marks).filter_map(|((_, _, name), mark)| {
+        let value = format!("{right}{}", name.get(wrong.len()..)?);
+        case.with_value(mark, &value)
+    });
     let safety = if is_same { Safety::Safe } else { Safety::Suggested };
     let note = match is_same {
         true => {
-            "the guide prints it so; the phone takes either spelling, other phones and DNS have the one of RFC 3263"
+            "the guide prints it so, and this phone takes either spelling; DNS and other phones have \
+             that of RFC 3263"
         }
         false => "RFC 3263 has no such service: SIP over TLS is _sips._tcp",
     };
-    Some(
-        Finding::warning(
-            "srv-name",
-            mark.saying(format!("{right} in RFC 3263")),
-            format!("{wrong} is spelled {right}"),
-        )
-        .note(note)
-        .fix(Some(Fix::new(format!("write {right}{}", shown(rest)), safety, vec![edit]))),
+    let mark = case.written(pattern, [*index, 0])?;
+    let finding = Finding::warning(
+        "srv-name",
+        mark.saying(format!("{right} in RFC 3263")),
+        format!("{wrong} is spelled {right}"),
     )
+    .note(note)
+    .fix(Some(Fix::new(format!("write {right}"), safety, edits.collect())));
+    Some(more_lines(finding, marks.iter()))
 }
 
 /// What is written, what is meant, and whether the phone takes both for one (A25).
@@ -408,29 +441,26 @@ fn equal_rank(case: &Case<'_>, records: &[StaticNaptr]) -> Vec<Finding> {
     findings.collect()
 }
 
-fn unused_while_dns_answers(case: &Case<'_>) -> Option<Finding> {
+fn unused_while_dns_answers(case: &Case<'_>, records: &[Record<'_>]) -> Option<Finding> {
     let line = case.lines.iter().find(|line| !line.policy().static_cache_pri)?;
-    let places = line.used().iter().filter(|place| place.is_name());
-    let mut helped = places.filter(|place| match &place.known {
-        Known::WithoutDns(_) => true,
-        Known::Exactly(hops) => hops.iter().all(|hop| hop.source != Source::Static),
-        Known::Literal | Known::Nothing(_) | Known::Unknown => false,
-    });
-    let records = &case.settings().common.static_records;
-    let at = [
-        records.naptr.first().map(|record| ("dns_cache_naptr.N.name", record.index)),
-        records.srv.first().map(|record| ("dns_cache_srv.N.name", record.index)),
-        records.a.first().map(|record| ("dns_cache_a.N.name", record.index)),
-    ];
-    let (pattern, index) = at.into_iter().flatten().next()?;
-    let place = helped.next()?;
+    let is_asked =
+        |record: &&Record<'_>| matches!(record.asked, Asked::Yes | Asked::WithNaptrBuild);
+    let mut asked = records.iter().filter(is_asked);
+    let first = asked.next()?;
+    let what = match asked.count() {
+        0 => "this static record serves".to_owned(),
+        more => format!("{} static records serve", more + 1),
+    };
     Some(
         Finding::info(
             "static-unused",
-            record_at(case, pattern, index),
-            format!("static records serve where DNS says nothing of {}", place.address),
+            first.at(case),
+            format!("{what} where DNS has no answer"),
         )
-        .note("static_cache_pri is 0: while DNS answers, its records come first, and static next hops follow them at most")
+        .note(
+            "static_cache_pri is 0: while DNS answers, its records come first, and next hops of static \
+             records follow them at most",
+        )
         .help("account.X.static_cache_pri = 1 takes the static records first")
         .of_account(line.number),
     )
@@ -485,7 +515,7 @@ fn by_dns(case: &Case<'_>) -> Option<Finding> {
             });
             let Some(heavy) = heavy.filter(|hop| hop.source != Source::Static) else { continue };
             let at = super::servers::at(case, line, place, "address");
-            return Some(Finding::info("weights", at, of_weights(&heavy.server.to_string())));
+            return Some(Finding::info("weights", at, of_weights(heavy.server.as_ref())));
         }
     }
     None

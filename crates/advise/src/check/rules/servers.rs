@@ -4,7 +4,7 @@ use params::{DnsCacheType, FailbackMode, TransportType};
 
 use super::Out;
 use crate::check::case::Case;
-use crate::check::finding::{Edit, Finding, Fix, LineChange, Mark, Safety};
+use crate::check::finding::{Finding, Fix, Mark, Safety};
 use crate::check::places::{Known, Line, Place, Role, Together};
 
 pub(crate) fn check(case: &Case<'_>, line: &Line, out: &mut Out<'_>) {
@@ -26,29 +26,41 @@ pub(crate) fn at(case: &Case<'_>, line: &Line, place: &Place, rest: &str) -> Mar
 
 /// Where one of a server's keys is written, for a proxy's -1 that of its server.
 pub(crate) fn written(case: &Case<'_>, line: &Line, place: &Place, rest: &str) -> Option<Mark> {
-    let numbers = [line.number, place.y];
-    let own = case.written(&place.pattern(rest), numbers);
-    let inherits = place.role == Role::Proxy && !matches!(rest, "address" | "port");
-    if !inherits {
-        return own;
+    if !inherits(case, line, place, rest) {
+        return case.written(&place.pattern(rest), [line.number, place.y]);
     }
-    let says = case.value(&place.pattern(rest), numbers);
     let server = format!("{}.{rest}", Role::Server.pattern());
     // A18: the transport of a proxy is that of server 1.
     let y = if rest == "transport_type" { 1 } else { place.y };
-    match says {
-        "" | "-1" => case.written(&server, [line.number, y]),
-        _ => own,
+    case.written(&server, [line.number, y])
+}
+
+/// The same, saying what is written there or that it is the default.
+pub(crate) fn at_saying(
+    case: &Case<'_>,
+    line: &Line,
+    place: &Place,
+    (rest, written_says, default_says): (&str, &str, &str),
+) -> Mark {
+    match written(case, line, place, rest) {
+        Some(mark) => mark.saying(written_says),
+        None => at(case, line, place, "address").saying(default_says),
     }
 }
 
-/// The key of a place, as people write it.
-pub(crate) fn key(line: &Line, place: &Place, rest: &str) -> String {
-    let part = match place.role {
-        Role::Server => "sip_server",
-        Role::Proxy => "outbound_proxy",
+/// The key that decides for a place, as people write it: for a proxy's -1 that of its server.
+pub(crate) fn key(case: &Case<'_>, line: &Line, place: &Place, rest: &str) -> String {
+    let pattern = match inherits(case, line, place, rest) {
+        true => format!("{}.{rest}", Role::Server.pattern()),
+        false => place.pattern(rest),
     };
-    format!("account.{}.{part}.{}.{rest}", line.number, place.y)
+    pattern.replace(".X.", &format!(".{}.", line.number)).replace(".Y.", &format!(".{}.", place.y))
+}
+
+fn inherits(case: &Case<'_>, line: &Line, place: &Place, rest: &str) -> bool {
+    place.role == Role::Proxy
+        && !matches!(rest, "address" | "port")
+        && matches!(case.value(&place.pattern(rest), [line.number, place.y]), "" | "-1")
 }
 
 fn port_and_transport(case: &Case<'_>, line: &Line, place: &Place) -> Option<Finding> {
@@ -78,7 +90,6 @@ fn naptr_on_ip(case: &Case<'_>, line: &Line, place: &Place) -> Finding {
 
 fn port_hides_srv(case: &Case<'_>, line: &Line, place: &Place) -> Finding {
     let port = written(case, line, place, "port");
-    let name = key(line, place, "port");
     let at = match &port {
         Some(mark) => mark.clone().saying("a port other than 0"),
         None => at(case, line, place, "transport_type").saying("asks for NAPTR and SRV"),
@@ -99,10 +110,9 @@ fn port_hides_srv(case: &Case<'_>, line: &Line, place: &Place) -> Finding {
         place.title(),
         address_records(place),
     ));
-    let fix = match port {
-        Some(_) => own_line(case, line, place, "port", "0"),
-        None => behind(case, line, place, "address", &format!("{name} = 0")),
-    };
+    let address = written(case, line, place, "address");
+    let fix = address
+        .and_then(|mark| case.set((&place.pattern("port"), [line.number, place.y]), "0", &mark));
     let fix = fix.map(|edit| Fix::new("set the port to 0", Safety::Suggested, vec![edit]));
     match is_meant {
         true => finding.help("if static A records are all that is wanted, transport 0 says so"),
@@ -147,24 +157,6 @@ fn port_zero_fixed(case: &Case<'_>, line: &Line, place: &Place) -> Finding {
     .note("NAPTR is not asked for: that takes transport_type 3")
 }
 
-/// The line of a key with another value.
-fn own_line(case: &Case<'_>, line: &Line, place: &Place, rest: &str, value: &str) -> Option<Edit> {
-    let mark = case.written(&place.pattern(rest), [line.number, place.y])?;
-    let file = case.files().named(&mark.file)?;
-    let text = file.line(mark.line)?;
-    let (key, after) = text.split_once('=')?;
-    let blanks: String = after.chars().take_while(|c| matches!(c, ' ' | '\t')).collect();
-    let change = LineChange::Becomes(vec![format!("{key}={blanks}{value}")]);
-    Some(Edit { file: mark.file, line: mark.line, change })
-}
-
-/// A new line behind that of a key.
-fn behind(case: &Case<'_>, line: &Line, place: &Place, rest: &str, text: &str) -> Option<Edit> {
-    let mark = case.written(&place.pattern(rest), [line.number, place.y])?;
-    let change = LineChange::FollowedBy(vec![text.to_owned()]);
-    Some(Edit { file: mark.file, line: mark.line, change })
-}
-
 fn tls_name(case: &Case<'_>, line: &Line, place: &Place) -> Option<Finding> {
     let by_naptr = matches!(&place.known, Known::Exactly(hops) | Known::WithoutDns(hops)
         if hops.iter().any(|hop| hop.transport == net::Transport::Tls));
@@ -172,9 +164,9 @@ fn tls_name(case: &Case<'_>, line: &Line, place: &Place) -> Option<Finding> {
     if !is_tls || !case.settings().common.tls.cn_validation {
         return None;
     }
-    let (what, rest) = match place.is_name() {
-        true => ("domain name", "not the name that SRV or DNS lead to"),
-        false => ("IP address", "as an IP address among its alternative names"),
+    let note = match place.is_name() {
+        true => "that is the domain name as configured, not the name that SRV leads to",
+        false => "a certificate names an address among its alternative names, as an IP address",
     };
     Some(
         Finding::info(
@@ -182,7 +174,7 @@ fn tls_name(case: &Case<'_>, line: &Line, place: &Place) -> Option<Finding> {
             at(case, line, place, "address").saying("has to stand in the certificate"),
             format!("the certificate of {} has to name {}", place.title(), place.address),
         )
-        .note(format!("that is the {what} as configured, {rest}"))
+        .note(note)
         .note("a certificate without it is refused, and the phone goes to the next server")
         .of_account(line.number),
     )
@@ -235,14 +227,15 @@ fn transports_differ(case: &Case<'_>, line: &Line) -> Option<Finding> {
     let finding = match first.transport {
         TransportType::Udp | TransportType::DnsNaptr => return None,
         TransportType::Tls => Finding::error("transports-differ", at, message).note(
-            "each server has its own transport_type: calls over server 2 would not be encrypted",
+            "each server has its own transport_type: what goes to server 2 would not be encrypted",
         ),
         TransportType::Tcp => Finding::warning("transports-differ", at, message)
             .note("each server has its own transport_type"),
     };
-    let value = first.transport.value();
-    let text = format!("{} = {value}", key(line, second, "transport_type"));
-    let edit = behind(case, line, second, "address", &text);
+    let address = written(case, line, second, "address");
+    let key = second.pattern("transport_type");
+    let edit = address
+        .and_then(|mark| case.set((&key, [line.number, second.y]), first.transport.value(), &mark));
     let other = written(case, line, first, "transport_type");
     let title = format!("talk to server 2 by {}, too", first.transport_name());
     let fix = edit.map(|edit| Fix::new(title, Safety::Suggested, vec![edit]));

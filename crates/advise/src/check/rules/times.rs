@@ -6,7 +6,7 @@ use params::{FailbackMode, FallbackAt};
 use phone::Kind;
 
 use super::Out;
-use super::servers::{at, written};
+use super::servers::{at, at_saying, written};
 use crate::check::case::Case;
 use crate::check::finding::{Finding, Severity, seconds};
 use crate::check::places::{Line, Place, Role, Together};
@@ -42,13 +42,6 @@ const fn key_of(kind: Kind) -> &'static str {
     }
 }
 
-const fn method(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Invite => "INVITE",
-        Kind::NonInvite => "REGISTER",
-    }
-}
-
 fn attempt_time(case: &Case<'_>, line: &Line) -> Option<Finding> {
     let common = &case.settings().common;
     let places: Vec<&Place> = line.used().iter().filter(|place| has_another(line, place)).collect();
@@ -61,7 +54,7 @@ fn attempt_time(case: &Case<'_>, line: &Line) -> Option<Finding> {
     let who = if same && places.len() > 1 { "each server".to_owned() } else { first.title() };
     let finding = Finding::info(
         "attempt-time",
-        at(case, line, first, "retry_counts"),
+        at_saying(case, line, first, ("retry_counts", "", "3 retries by default")),
         format!(
             "{who} is given up after {} of silence for REGISTER, {} for INVITE",
             time(first, Kind::NonInvite),
@@ -98,7 +91,6 @@ fn no_gain(case: &Case<'_>, line: &Line, place: &Place, kind: Kind) -> Option<Fi
     if !has_another(line, place) || gain > common.t1 * 2 {
         return None;
     }
-    // Two candidates gain nothing together: a smaller count of one key does it.
     let timer = if kind == Kind::Invite { "Timer B" } else { "Timer F" };
     let message = match gain.is_zero() {
         true => format!(
@@ -106,23 +98,25 @@ fn no_gain(case: &Case<'_>, line: &Line, place: &Place, kind: Kind) -> Option<Fi
             seconds(full)
         ),
         false => format!(
-            "{count} retries give a silent server {}, only {} less than {timer}",
+            "{count} retries give a silent server {}, only {} less than {timer} ({})",
             seconds(given_up),
-            seconds(gain)
+            seconds(gain),
+            seconds(full)
         ),
     };
-    let inherited = place.role == Role::Proxy && kind == Kind::Invite;
+    let is_inherited = place.role == Role::Proxy
+        && matches!(case.value(&place.pattern(key_of(kind)), [line.number, place.y]), "" | "-1");
     let mark = written(case, line, place, key_of(kind));
     let mark = mark.unwrap_or_else(|| at(case, line, place, "retry_counts"));
     let better = seconds(give_up(common, kind, 3));
     let what = match kind {
-        Kind::Invite => "a call waits that long before it goes to the next server",
-        Kind::NonInvite => "a registration waits that long before it goes to the next server",
+        Kind::Invite => "an INVITE waits that long before it goes to the next server",
+        Kind::NonInvite => "a REGISTER waits that long before it goes to the next server",
     };
     let finding = Finding::new("attempt-time", Severity::Warning, mark, message)
         .note(what)
-        .help(format!("3 retries give it up after {better} ({} to it)", method(kind)));
-    let finding = match inherited {
+        .help(format!("3 retries give it up after {better}"));
+    let finding = match is_inherited {
         true => {
             finding.note(format!("{} takes the value of sip_server.{}", place.title(), place.y))
         }
@@ -140,7 +134,7 @@ fn dead_air(case: &Case<'_>, line: &Line, place: &Place) -> Option<Finding> {
     Some(
         Finding::info(
             "dead-air",
-            at(case, line, place, "failback_mode").saying("failback_mode 0"),
+            at_saying(case, line, place, DEAD_AIR),
             format!(
                 "while the primary of {} is silent, every call first waits {} for it",
                 place.title(),
@@ -187,7 +181,7 @@ fn pass_exceeds_lease(case: &Case<'_>, line: &Line, place: &Place) -> Option<Fin
     Some(
         Finding::warning(
             "pass-exceeds-lease",
-            at(case, line, place, "expires").saying("the registration lasts this long"),
+            at_saying(case, line, place, LEASE),
             format!(
                 "a REGISTER that tries {many} takes up to {}, longer than the {} that the registration has left",
                 seconds(longest),
@@ -235,7 +229,7 @@ fn late_fallback(case: &Case<'_>, line: &Line) -> Option<Finding> {
         FallbackAt::Now => "a shorter expires of server 1 shortens it",
     };
     Some(
-        Finding::new("late-fallback", severity, at(case, line, first, "expires"), message)
+        Finding::new("late-fallback", severity, at_saying(case, line, first, LEASE), message)
             .note(format!("{formula}: then the phone registers at server 2"))
             .note("a call out goes to server 2 as soon as server 1 is given up, and takes the registration there")
             .help(help)
@@ -243,5 +237,9 @@ fn late_fallback(case: &Case<'_>, line: &Line) -> Option<Finding> {
     )
 }
 
+const DEAD_AIR: (&str, &str, &str) =
+    ("failback_mode", "each new request begins at the primary", "failback_mode 0 by default");
+const LEASE: (&str, &str, &str) =
+    ("expires", "the registration lasts this long", "a registration lasts 3600 s by default");
 /// Calls that are lost for longer than this are worth a warning.
 const LATE: Duration = Duration::from_secs(600);

@@ -1,6 +1,6 @@
 //! Values that are not permitted, comments behind values, lines that were joined.
 
-use params::{Assignment, Found, Key, Kind, ParamError, Problem, Verdict};
+use params::{Assignment, Blank, Key, Kind, ParamError, Problem, Verdict};
 
 use super::{Out, account_of};
 use crate::check::case::Case;
@@ -10,8 +10,8 @@ pub(crate) fn check(case: &Case<'_>, out: &mut Out<'_>) {
     for line in case.layers().assignments() {
         if let Some(found) = joined(case, line).or_else(|| commented(case, line)) {
             out.push(found);
-        } else if let Some(error) = error_of(case, line) {
-            out.push(refused(case, line, error));
+        } else {
+            out.extend(refused(case, line));
         }
     }
     for error in &case.read.errors {
@@ -19,55 +19,53 @@ pub(crate) fn check(case: &Case<'_>, out: &mut Out<'_>) {
     }
 }
 
-fn error_of<'a>(case: &'a Case<'_>, line: &Assignment) -> Option<&'a ParamError> {
-    if !matches!(line.verdict, Verdict::Refused(_) | Verdict::Mended(_)) {
-        return None;
-    }
-    case.read.findings.iter().find_map(|finding| match &finding.found {
-        Found::Value(error) if error.origin == line.origin => Some(&**error),
-        _ => None,
-    })
-}
-
-fn refused(case: &Case<'_>, line: &Assignment, error: &ParamError) -> Finding {
-    let key = error.key;
-    let at = case.value_at(&error.origin);
-    let code = code_of(key);
-    let finding = match &error.problem {
-        Problem::Mended { taken } => {
-            let edit = with_value(case, line, taken);
+fn refused(case: &Case<'_>, line: &Assignment) -> Option<Finding> {
+    let (key, at) = (line.key, case.value_at(&line.origin));
+    let finding = match &line.verdict {
+        Verdict::Mended(taken) => {
+            let edit = case.with_value(&at, taken);
             let fix = edit.map(|edit| Fix::new(format!("write {taken}"), Safety::Safe, vec![edit]));
             Finding::warning(
-                code,
+                code_of(key),
                 at.saying(format!("counts as {taken}")),
-                format!("{key} = {} counts as {taken}", shown(&error.value)),
+                format!("{key} = {} counts as {taken}", shown(line.shown())),
             )
             .fix(fix)
         }
-        Problem::Refused { fault, kept } => {
-            let kept = match &**kept {
+        Verdict::Refused(fault) => {
+            let kept = match kept(case, line) {
                 "" => "it stays blank".to_owned(),
+                _ if key.row().secret => "the phone keeps the former one".to_owned(),
                 kept => format!("the phone keeps {}", shown(kept)),
             };
-            Finding::error(
-                code,
+            let finding = Finding::error(
+                code_of(key),
                 at.saying(fault.to_string()),
-                format!("{} is not permitted for {key}", shown(&error.value)),
-            )
-            .note(kept)
+                format!("{} is not permitted for {key}", shown(line.shown())),
+            );
+            advised(case, line, finding.note(kept))
         }
-        Problem::NotRead { .. }
-        | Problem::Superseded { .. }
-        | Problem::AccountRange { .. }
-        | Problem::RecordNotWhole { .. }
-        | Problem::PortsReversed
-        | Problem::SamePort => Finding::error(code, at, error.problem.to_string()),
+        Verdict::Taken | Verdict::TakenAs(_) | Verdict::Blank | Verdict::Null => return None,
     };
-    let finding = match finding.fix {
-        None => advised(case, line, finding),
-        Some(_) => finding,
-    };
-    account_of(key, finding)
+    Some(account_of(key, finding))
+}
+
+/// The value that a key keeps where a line is refused.
+fn kept<'a>(case: &Case<'a>, line: &Assignment) -> &'a str {
+    let mut kept = line.key.row().default;
+    for earlier in case.layers().assignments_of(line.key) {
+        if earlier.origin == line.origin {
+            break;
+        }
+        match &earlier.verdict {
+            Verdict::Taken => kept = &earlier.value,
+            Verdict::TakenAs(value) | Verdict::Mended(value) => kept = value,
+            Verdict::Null => kept = line.key.row().default,
+            Verdict::Blank if case.read.blank == Blank::Resets => kept = line.key.row().default,
+            Verdict::Blank | Verdict::Refused(_) => {}
+        }
+    }
+    kept
 }
 
 /// Limits of static records have a rule of their own.
@@ -93,7 +91,7 @@ fn advised(case: &Case<'_>, line: &Assignment, finding: Finding) -> Finding {
             permitted(host).map(|host| (host, "an address has no port and no sip: before it"))
         });
     let Some((meant, reason)) = meant else { return finding };
-    let edit = with_value(case, line, &meant);
+    let edit = case.with_value(&case.value_at(&line.origin), &meant);
     let title = match without_port.filter(|(host, _)| *host == meant) {
         Some((_, Some(port))) => format!("write {meant}, and {port} as its port"),
         Some((_, None)) | None => format!("write {}", shown(&meant)),
@@ -126,19 +124,6 @@ fn host_and_port(value: &str) -> Option<(&str, Option<&str>)> {
         Some(_) | None => (bare, None),
     };
     (host != value).then_some((host, port))
-}
-
-/// The line with another value.
-fn with_value(case: &Case<'_>, line: &Assignment, value: &str) -> Option<Edit> {
-    let file = case.files().named(&line.origin.file)?;
-    let text = file.line(line.origin.line)?;
-    let (key, after) = text.split_once('=')?;
-    let blanks: String = after.chars().take_while(|c| matches!(c, ' ' | '\t')).collect();
-    Some(Edit {
-        file: file.name.clone(),
-        line: line.origin.line,
-        change: LineChange::Becomes(vec![format!("{key}={blanks}{value}")]),
-    })
 }
 
 /// `… = 60 # one minute`: there are no comments behind values.
