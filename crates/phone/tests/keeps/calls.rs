@@ -272,7 +272,7 @@ fn media_is_opened_run_and_closed_in_this_order() {
 }
 
 /// An INVITE to the phone from 192.0.2.`from`, with the Contact that the phone registered.
-fn invite(bench: &mut Bench, from: u8, call_id: &str) {
+pub fn invite(bench: &mut Bench, from: u8, call_id: &str) {
     let contact = bench.got_of(1, "REGISTER")[0].contact.clone();
     let uri = contact.split(['<', '>']).nth(1).unwrap().to_owned();
     let text = format!(
@@ -294,7 +294,7 @@ fn deliver(bench: &mut Bench, from: u8, text: &str) {
     bench.world.command(bench.phone, Command::SetBusy { phone, calls: 0 });
 }
 
-fn sent_to(bench: &Bench, last: u8) -> Vec<String> {
+pub fn sent_to(bench: &Bench, last: u8) -> Vec<String> {
     bench.world.trace().to(server(last)).map(|row| row.first_line()).collect()
 }
 

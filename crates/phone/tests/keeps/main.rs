@@ -13,6 +13,7 @@ mod calls;
 mod failover;
 mod fallback;
 mod guide;
+mod hostile;
 mod keys;
 mod probes;
 mod requests;
