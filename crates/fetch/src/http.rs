@@ -1,7 +1,5 @@
 //! HTTP/1.1: one request, and once or twice more for a password.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -128,7 +126,7 @@ async fn body(response: Response<Incoming>, bytes_max: usize) -> Result<Answer, 
     let mut bytes = Vec::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| FetchFault::CutOff)?;
-        let piece: Arc<[u8]> = frame.into_data().map(|data| data[..].into()).unwrap_or_default();
+        let piece = frame.into_data().unwrap_or_default();
         if bytes.len() + piece.len() > bytes_max {
             return Err(FetchFault::TooLarge);
         }

@@ -18,6 +18,8 @@ use tokio::task::{AbortHandle, JoinHandle, JoinSet};
 use crate::Fetcher;
 
 /// Who has the files: keeps and applies them.
+///
+/// It is called in the task of the provisioning, so it never waits for a [`Provisioning`].
 pub trait Owner: Send + 'static {
     /// Writes the files down, then applies them, whole or not at all; `local` is what the local
     /// file is to hold, where that changes. [`crate::Store::keep`] writes both.
