@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use locate::ResolverConfig;
 use net::{Conn, Input, Instant, Node, Output, Reason, Socket, Transport};
 use params::{Device, Interner, Layer, Layers, Mac, PhoneSettings, Source};
 use phone::{CallId, Command, Endpoint, EndpointConfig, Event, EventKind, MediaReport};
@@ -260,13 +261,18 @@ pub const MAC: &str = "001565000001";
 
 /// The settings that `lines` of a configuration file make.
 pub fn settings(lines: &str) -> PhoneSettings {
+    settings_for(&Device::default(), lines)
+}
+
+/// What a model with a firmware makes of them.
+pub fn settings_for(device: &Device, lines: &str) -> PhoneSettings {
     let text = format!(
         "account.1.enable = 1\naccount.1.user_name = 1001\naccount.1.password = pw\n{lines}\n"
     );
     let source = Source { name: "phone.cfg", layer: Layer::Mac, bytes: text.as_bytes() };
     let (layers, findings) = Layers::load(&[source]);
     assert!(findings.is_empty(), "{findings:?}");
-    let device = Device { mac: MAC.parse().unwrap(), ..Device::default() };
+    let device = Device { mac: MAC.parse().unwrap(), ..*device };
     let (settings, errors) = layers.settings(&device, &mut Interner::default());
     assert!(errors.is_empty(), "{errors:?}");
     settings
@@ -304,6 +310,25 @@ impl Bench {
 
     /// A bench whose endpoint believes that its socket is bound to `bound`.
     pub fn without_phone(seed: u64, bound: SocketAddr, does: &[Does]) -> Self {
+        let nobody = ResolverConfig { name_servers: Vec::new(), ..ResolverConfig::default() };
+        Self::resolving(seed, bound, does, nobody)
+    }
+
+    /// A bench whose phone asks the name servers of its settings, as the settings say.
+    pub fn asking(lines: &str, does: &[Does]) -> Self {
+        let dns = settings(lines).common.dns;
+        let own = SocketAddr::from(([192, 0, 2, 100], 5060));
+        let resolver = ResolverConfig {
+            name_servers: dns.servers.iter().map(|ip| SocketAddr::new(*ip, 53)).collect(),
+            query_timeout: s(dns.query_timeout_s.into()),
+            retry_times: dns.retry_times.try_into().unwrap(),
+            serve_stale: dns.last_cache_expired_s.map(|seconds| s(seconds.into())),
+            over_tcp: dns.over_tcp,
+        };
+        Self::resolving(1, own, does, resolver)
+    }
+
+    fn resolving(seed: u64, bound: SocketAddr, does: &[Does], resolver: ResolverConfig) -> Self {
         let mut world = World::new(seed);
         let servers = (1..)
             .zip(does)
@@ -325,13 +350,7 @@ impl Bench {
             sockets: vec![(Socket(0), bound)],
             listen: vec![(Transport::Tcp, bound)],
             advertise: None,
-            resolver: locate::ResolverConfig {
-                name_servers: Vec::new(),
-                query_timeout: s(3),
-                retry_times: 2,
-                serve_stale: None,
-                over_tcp: false,
-            },
+            resolver,
         });
         let phone = world.add("phone", endpoint, Addresses::server(own));
         Self { world, phone, servers }
@@ -358,6 +377,16 @@ impl Bench {
     /// From now on server `number` does this.
     pub fn order(&mut self, number: usize, does: Does) {
         self.world.command(self.servers[number - 1], does);
+    }
+
+    /// Server `number` sends these bytes to the phone.
+    pub fn send(&mut self, number: usize, bytes: String) {
+        let to = SocketAddr::from(([192, 0, 2, 100], 5060));
+        let registrar = self.world.node_mut(self.servers[number - 1]);
+        let datagram = Output::Datagram { socket: Socket(0), to, bytes: bytes.into() };
+        registrar.out.push_back(datagram);
+        let does = registrar.does.clone();
+        self.order(number, does);
     }
 
     /// From now on server `number` does this with an INVITE.
