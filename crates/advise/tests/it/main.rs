@@ -7,6 +7,8 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod bench;
+mod claims;
 mod fixes;
 mod guide;
 mod machines;
