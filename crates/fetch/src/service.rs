@@ -21,8 +21,8 @@ use crate::Fetcher;
 ///
 /// It is called in the task of the provisioning, so it never waits for a [`Provisioning`].
 pub trait Owner: Send + 'static {
-    /// Writes the files down, then applies them, whole or not at all; `local` is what the local
-    /// file is to hold, where that changes. [`crate::Store::keep`] writes both.
+    /// Writes the files down, as [`crate::Store::keep`] does, then applies them, whole or not at
+    /// all; `local` is the local file where it came back from the server, to be written first.
     ///
     /// # Errors
     /// Says why everything stays as it was.
@@ -49,8 +49,10 @@ pub struct Taken {
 pub struct ServiceConfig {
     /// Phone, address and command line.
     pub origins: Origins,
-    /// What the phone was given before, and its local file.
-    pub loaded: crate::Loaded,
+    /// What the phone was given before.
+    pub saved: Saved,
+    /// Its local file; blank where there is none.
+    pub local: Vec<u8>,
     /// How files are fetched, as the settings have it.
     pub settings: ProvisionSettings,
     /// The clock of the process.
@@ -86,10 +88,10 @@ impl Provisioning {
         owner: impl Owner,
     ) -> (Self, JoinHandle<()>) {
         let (orders, taking) = mpsc::channel(ORDERS_MAX);
-        let ServiceConfig { origins, loaded, settings, clock, seed } = config;
+        let ServiceConfig { origins, saved, local, settings, clock, seed } = config;
         let rng = Rng::new(seed);
         let mut service = Service {
-            machine: Provisioner::new(origins, loaded.saved, &rng),
+            machine: Provisioner::new(origins, saved, &rng),
             fetcher,
             owner,
             clock,
@@ -97,7 +99,7 @@ impl Provisioning {
             under_way: Vec::new(),
             waiting: Vec::new(),
         };
-        let first = [Input::LocalFile(loaded.local), Input::Settings(Box::new(settings))];
+        let first = [Input::LocalFile(local), Input::Settings(Box::new(settings))];
         let task = tokio::spawn(async move {
             for input in first {
                 service.handle(input).await;

@@ -17,8 +17,8 @@ struct Keeper {
 }
 
 impl Owner for Keeper {
-    async fn take(&mut self, saved: &Saved, local: Option<&[u8]>) -> Result<Taken, String> {
-        self.store.keep(saved, local).map_err(|error| error.to_string())?;
+    async fn take(&mut self, saved: &Saved, _local: Option<&[u8]>) -> Result<Taken, String> {
+        self.store.keep(saved).map_err(|error| error.to_string())?;
         let sources: Vec<_> = saved.sources().collect();
         let (layers, _) = Layers::load_with(&sources, saved.blank);
         let settings = layers.provision_settings(&Device::default());
@@ -32,7 +32,7 @@ impl Owner for Keeper {
 
 fn begin(url: String, folder: &std::path::Path) -> (Provisioning, Keeper) {
     let device = Device::default();
-    let store = Store::new(folder, device.mac, &folder.join("local.cfg"));
+    let store = Store::new(folder, device.mac);
     let keeper = Keeper { store, reports: Arc::default() };
     let config = ServiceConfig {
         origins: Origins {
@@ -41,7 +41,8 @@ fn begin(url: String, folder: &std::path::Path) -> (Provisioning, Keeper) {
             set: Vec::new(),
             version: "0.1.0".into(),
         },
-        loaded: keeper.store.load(),
+        saved: keeper.store.load().saved,
+        local: Vec::new(),
         settings: ProvisionSettings::default(),
         clock: Clock::start(),
         seed: 1,

@@ -66,11 +66,13 @@ pub enum Output {
     Fetch(Request),
     /// Give up a request; no answer is awaited any more.
     Cancel(FetchId),
-    /// Write this down, then apply it, whole or not at all; [`Input::Taken`] follows.
+    /// Write this down, then apply it, whole or not at all: [`Input::Settings`] with what holds
+    /// then follows, and [`Input::Taken`]. Without `static.auto_provision.custom.protect` these
+    /// files win over what was changed on the phone.
     Take {
         /// The files.
         saved: Arc<Saved>,
-        /// What the local file is to hold, where that changes.
+        /// The local file, where it came back from the server; it is to be written first.
         local: Option<Vec<u8>>,
     },
     /// A run is over.

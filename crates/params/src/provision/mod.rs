@@ -24,6 +24,6 @@ pub use inspect::{Ending, Unfit};
 pub use machine::{Answer, FetchId, Input, Moment, Origins, Output, Provisioner, Request, Verb};
 pub use plan::product_name;
 pub use report::{ChangedKey, FetchFault, FileLine, News, Note, Outcome, Report, Trigger, Trouble};
-pub use saved::{Damaged, Digest, Saved, SavedFile, digest, overwritten};
+pub use saved::{Damaged, Digest, Saved, SavedFile, digest};
 pub use settings::{AesKeys, ProvisionSettings, UploadMethod};
 pub use url::{Login, NotAUrl, Scheme, Url};

@@ -236,8 +236,6 @@ pub enum Note {
         /// 403.
         status: u16,
     },
-    /// Local changes of keys that the files set are gone, because they are not protected.
-    LocalOverwritten,
     /// The local file came back from the server.
     LocalBack {
         /// From where.
@@ -406,10 +404,6 @@ impl fmt::Display for Note {
             Self::BootDenied { url, status } => {
                 write!(f, "{url}: the server answers {status}; it counts as not there")
             }
-            Self::LocalOverwritten => f.write_str(
-                "local changes of keys that the files set are gone \
-                 (static.auto_provision.custom.protect is 0)",
-            ),
             Self::LocalBack { url } => write!(f, "{url}: local changes came back"),
             Self::Uploaded { url } => write!(f, "{url}: local changes are uploaded"),
             Self::NotUploaded(trouble) => write!(f, "local changes are not uploaded: {trouble}"),

@@ -13,7 +13,7 @@ use super::plan::{Server, Target, key_of};
 use super::report::{
     ChangedKey, FetchFault, FileLine, News, Note, Outcome, Report, Trigger, Trouble,
 };
-use super::saved::{Saved, SavedFile, digest, overwritten};
+use super::saved::{Saved, SavedFile, digest};
 use super::settings::{ProvisionSettings, UploadMethod};
 use super::url::{Login, Scheme, Url};
 use crate::file::FILE_BYTES_MAX;
@@ -470,11 +470,10 @@ impl Run {
             self.outcome = Some(Outcome::Unchanged);
             return self.upload_or_end(cx);
         }
-        let mut saved = Saved {
+        let saved = Saved {
             files: self.files.clone(),
             blank: self.blank,
             kept: cx.own.saved.kept_beside(self.blank),
-            overwrites: None,
         };
         if saved.kept.len() > FILES_BYTES_MAX {
             return over(Trouble::TooMuch);
@@ -487,18 +486,10 @@ impl Run {
             self.add(Goal::LocalBack, self.server.local_file());
             return self.go_on(cx);
         }
-        let mut local = match &self.back {
+        let local = match &self.back {
             Back::Came(bytes) => Some(bytes.clone()),
             Back::NotAsked | Back::Asked => None,
         };
-        if !coming.protect {
-            let rest = overwritten(&cx.own.local, &self.files);
-            if rest != cx.own.local {
-                saved.overwrites = Some(digest(&cx.own.local));
-                self.notes.push(Note::LocalOverwritten);
-                local = Some(rest);
-            }
-        }
         let saved = Arc::new(saved);
         cx.out.push_back(Output::Take { saved: Arc::clone(&saved), local: local.clone() });
         self.phase = Phase::Taking { saved, local };

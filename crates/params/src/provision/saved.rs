@@ -20,9 +20,6 @@ pub struct Saved {
     pub blank: Blank,
     /// What earlier files said and these do not take back, as a file.
     pub kept: Vec<u8>,
-    /// The local file whose lines these files overwrite: where the one that is there has this
-    /// digest, [`overwritten`] makes of it what is to be there.
-    pub overwrites: Option<Digest>,
 }
 
 /// One file that a phone has taken.
@@ -55,17 +52,6 @@ pub fn digest(bytes: &[u8]) -> Digest {
 impl Digest {
     fn hex(self) -> String {
         self.0.iter().map(|byte| format!("{byte:02x}")).collect()
-    }
-
-    fn from_hex(text: &str) -> Option<Self> {
-        let mut digest = [0; 32];
-        if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return None;
-        }
-        for (byte, two) in digest.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-            *byte = u8::from_str_radix(str::from_utf8(two).ok()?, 16).ok()?;
-        }
-        Some(Self(digest))
     }
 }
 
@@ -137,9 +123,6 @@ impl Saved {
             Blank::Keeps => "0",
         };
         bytes.extend(format!("overwrite_mode {mode}\n").bytes());
-        if let Some(local) = self.overwrites {
-            bytes.extend(format!("overwrites {}\n", local.hex()).bytes());
-        }
         let mut add = |kind: &str, name: &str, content: &[u8]| {
             bytes.extend(format!("{kind} {} {name}\n", content.len()).bytes());
             bytes.extend_from_slice(content);
@@ -171,9 +154,6 @@ impl Saved {
             match kind {
                 "overwrite_mode" if rest == "1" => saved.blank = Blank::Resets,
                 "overwrite_mode" if rest == "0" => saved.blank = Blank::Keeps,
-                "overwrites" => {
-                    saved.overwrites = Some(Digest::from_hex(rest).ok_or(Damaged)?);
-                }
                 "kept" => saved.kept = reading.content(rest)?.1.to_vec(),
                 "common" | "mac" => {
                     let (name, content) = reading.content(rest)?;
@@ -190,24 +170,6 @@ impl Saved {
             }
         }
     }
-}
-
-/// The local file after provisioning without protection: lines of keys that the files name are
-/// gone, everything else stays.
-#[must_use]
-pub fn overwritten(local: &[u8], files: &[SavedFile]) -> Vec<u8> {
-    let sources: Vec<_> = files
-        .iter()
-        .map(|file| Source { name: &file.name, layer: file.layer, bytes: &file.content })
-        .collect();
-    let (layers, _) = Layers::load(&sources);
-    let named = |line: &&[u8]| {
-        let key = line.split(|byte| *byte == b'=').next().unwrap_or_default();
-        let key = str::from_utf8(key).ok().and_then(|key| key.trim().parse::<Key>().ok());
-        key.is_some_and(|key| layers.assignments_of(key).next().is_some())
-    };
-    let lines = local.split_inclusive(|byte| *byte == b'\n');
-    lines.filter(|line| !named(line)).flatten().copied().collect()
 }
 
 struct Reading<'a> {
@@ -264,7 +226,6 @@ mod tests {
             ],
             blank: Blank::Keeps,
             kept: b"account.2.enable = 1\n".to_vec(),
-            overwrites: Some(digest(b"x")),
         }
     }
 
@@ -310,12 +271,5 @@ mod tests {
         let saved = saved();
         let names: Vec<_> = saved.sources().map(|source| source.name).collect();
         assert_eq!(names, [KEPT, "http://a/y000000000028.cfg", "http://a/b c.cfg"]);
-    }
-
-    #[test]
-    fn without_protection_lines_that_the_files_name_leave_the_local_file() {
-        let local = b"# mine\naccount.1.label = Desk\r\naccount.2.label = x\naccount.1.enable=0";
-        let files = [file("a", Layer::Mac, "account.1.label =\naccount.1.enable = 1\n")];
-        assert_eq!(overwritten(local, &files), b"# mine\naccount.2.label = x\n");
     }
 }

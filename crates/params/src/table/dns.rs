@@ -192,7 +192,8 @@ pub(super) const ROWS: &[Row] = &[
         "1",
         "1: the TTL of an answer says how long it is kept.",
     )
-    .our_web(PAGE, RESOLVER, "Honour TTL"),
+    .our_web(PAGE, RESOLVER, "Honour TTL")
+    .not_used("the TTL of an answer counts always"),
     row(
         "static.network.dns.last_cache_expired.enable",
         Kind::Switch,

@@ -10,6 +10,9 @@ const PROVISION: WebPage = WebPage::SettingsProvision;
 const WEEKLY: &[When] = &[When::Is("static.auto_provision.weekly.enable", &["1"])];
 const FLEXIBLE: &[When] = &[When::Is("static.auto_provision.flexible.enable", &["1"])];
 
+/// Files come from the command line until `sureline run` asks a server for them.
+const NOT_FETCHED: &str = "`sureline run` reads the files it is given and fetches none";
+
 pub(super) const ROWS: &[Row] = &[
     row(
         "static.auto_provision.server.url",
@@ -17,14 +20,16 @@ pub(super) const ROWS: &[Row] = &[
         "",
         "Where configuration files are fetched; $MAC and $PN are filled in.",
     )
-    .our_web(PROVISION, "", "Server URL"),
+    .our_web(PROVISION, "", "Server URL")
+    .not_used(NOT_FETCHED),
     row(
         "static.auto_provision.server.username",
         text(256),
         "",
         "The user name at the provisioning server.",
     )
-    .our_web(PROVISION, "", "User Name"),
+    .our_web(PROVISION, "", "User Name")
+    .not_used(NOT_FETCHED),
     row(
         "static.auto_provision.server.password",
         text(256),
@@ -32,16 +37,19 @@ pub(super) const ROWS: &[Row] = &[
         "The password at the provisioning server.",
     )
     .secret()
-    .our_web(PROVISION, "", "Password"),
+    .our_web(PROVISION, "", "Password")
+    .not_used(NOT_FETCHED),
     row("static.auto_provision.power_on", Kind::Switch, "1", "1: files are fetched at each start.")
-        .our_web(PROVISION, "", "Power On"),
+        .our_web(PROVISION, "", "Power On")
+        .not_used(NOT_FETCHED),
     row(
         "static.auto_provision.repeat.enable",
         Kind::Switch,
         "0",
         "1: files are fetched again and again.",
     )
-    .our_web(PROVISION, "", "Repeatedly"),
+    .our_web(PROVISION, "", "Repeatedly")
+    .not_used(NOT_FETCHED),
     row(
         "static.auto_provision.repeat.minutes",
         Kind::Integer { min: 1, max: 43_200 },
@@ -49,7 +57,8 @@ pub(super) const ROWS: &[Row] = &[
         "Minutes from one fetching to the next.",
     )
     .when(&[When::Is("static.auto_provision.repeat.enable", &["1"])])
-    .our_web(PROVISION, "", "Interval (Minutes)"),
+    .our_web(PROVISION, "", "Interval (Minutes)")
+    .not_used(NOT_FETCHED),
     row(
         "static.auto_provision.weekly.enable",
         Kind::Switch,
@@ -64,7 +73,8 @@ pub(super) const ROWS: &[Row] = &[
         "The days, 0 for Sunday.",
     )
     .when(WEEKLY)
-    .our_web(PROVISION, "", "Day Of Week"),
+    .our_web(PROVISION, "", "Day Of Week")
+    .not_used(NOT_FETCHED),
     row(
         "static.auto_provision.weekly.begin_time",
         Kind::TimeOfDay,
@@ -72,7 +82,8 @@ pub(super) const ROWS: &[Row] = &[
         "Not before this time of day.",
     )
     .when(WEEKLY)
-    .our_web(PROVISION, "", "Weekly Begin Time"),
+    .our_web(PROVISION, "", "Weekly Begin Time")
+    .not_used(NOT_FETCHED),
     row(
         "static.auto_provision.weekly.end_time",
         Kind::TimeOfDay,
@@ -80,7 +91,8 @@ pub(super) const ROWS: &[Row] = &[
         "Not after this time of day.",
     )
     .when(WEEKLY)
-    .our_web(PROVISION, "", "Weekly End Time"),
+    .our_web(PROVISION, "", "Weekly End Time")
+    .not_used(NOT_FETCHED),
     row(
         "static.auto_provision.flexible.enable",
         Kind::Switch,
@@ -95,7 +107,8 @@ pub(super) const ROWS: &[Row] = &[
         "Days from one fetching to the next.",
     )
     .when(FLEXIBLE)
-    .our_web(PROVISION, "", "Flexible Interval (Days)"),
+    .our_web(PROVISION, "", "Flexible Interval (Days)")
+    .not_used(NOT_FETCHED),
     row(
         "static.auto_provision.flexible.begin_time",
         Kind::TimeOfDay,
@@ -103,7 +116,8 @@ pub(super) const ROWS: &[Row] = &[
         "Not before this time of day.",
     )
     .when(FLEXIBLE)
-    .our_web(PROVISION, "", "Flexible Begin Time"),
+    .our_web(PROVISION, "", "Flexible Begin Time")
+    .not_used(NOT_FETCHED),
     row(
         "static.auto_provision.flexible.end_time",
         Kind::TimeOfDay,
@@ -111,7 +125,8 @@ pub(super) const ROWS: &[Row] = &[
         "Not after this time of day.",
     )
     .when(FLEXIBLE)
-    .our_web(PROVISION, "", "Flexible End Time"),
+    .our_web(PROVISION, "", "Flexible End Time")
+    .not_used(NOT_FETCHED),
     row(
         "static.auto_provision.pnp_enable",
         Kind::Switch,
@@ -156,33 +171,39 @@ pub(super) const ROWS: &[Row] = &[
         "0",
         "1: local changes are uploaded to the server.",
     )
-    .when(&[When::Is("static.auto_provision.custom.protect", &["1"])]),
+    .when(&[When::Is("static.auto_provision.custom.protect", &["1"])])
+    .not_used(NOT_FETCHED),
     row(
         "static.auto_provision.custom.upload_method",
         Kind::Switch,
         "0",
         "How they are uploaded: 0 by PUT.",
-    ),
+    )
+    .not_used(NOT_FETCHED),
     row("static.auto_provision.aes_key_16.com", text(32), "", "The AES key of the common file.")
         .secret()
-        .our_web(PROVISION, "", "Common AES Key"),
+        .our_web(PROVISION, "", "Common AES Key")
+        .not_used(NOT_FETCHED),
     row("static.auto_provision.aes_key_16.mac", text(32), "", "The AES key of the MAC file.")
         .secret()
-        .our_web(PROVISION, "", "MAC-Oriented AES Key"),
+        .our_web(PROVISION, "", "MAC-Oriented AES Key")
+        .not_used(NOT_FETCHED),
     row(
         "static.auto_provision.aes_key.com",
         text(64),
         "",
         "The AES key of the common file, as later firmware calls it.",
     )
-    .secret(),
+    .secret()
+    .not_used(NOT_FETCHED),
     row(
         "static.auto_provision.aes_key.mac",
         text(64),
         "",
         "The AES key of the MAC file, as later firmware calls it.",
     )
-    .secret(),
+    .secret()
+    .not_used(NOT_FETCHED),
     row(
         "static.auto_provision.aes_key_in_file",
         Kind::Switch,
@@ -195,13 +216,15 @@ pub(super) const ROWS: &[Row] = &[
         Kind::Switch,
         "0",
         "1: only encrypted files are taken.",
-    ),
+    )
+    .not_used(NOT_FETCHED),
     row(
         "static.auto_provision.encryption.config",
         Kind::Switch,
         "0",
         "1: local changes are encrypted when they are uploaded.",
-    ),
+    )
+    .not_used(NOT_FETCHED),
     row(
         "static.auto_provision.reboot_force.enable",
         Kind::Switch,
@@ -214,25 +237,29 @@ pub(super) const ROWS: &[Row] = &[
         Kind::Integer { min: 1, max: 3600 },
         "5",
         "Seconds that one attempt to fetch a file gets.",
-    ),
+    )
+    .not_used(NOT_FETCHED),
     row(
         "static.auto_provision.attempt_before_failed",
         Kind::Integer { min: 1, max: 100 },
         "3",
         "Attempts to fetch a file.",
-    ),
+    )
+    .not_used(NOT_FETCHED),
     row(
         "static.auto_provision.retry_delay_after_file_transfer_failed",
         Kind::Integer { min: 0, max: 3600 },
         "5",
         "Seconds between attempts.",
-    ),
+    )
+    .not_used(NOT_FETCHED),
     row(
         "static.auto_provision.user_agent_mac.enable",
         Kind::Switch,
         "1",
         "1: the server is told the phone's address.",
-    ),
+    )
+    .not_used(NOT_FETCHED),
     row(
         "static.auto_provision.config_version.com",
         text(256),
@@ -268,7 +295,8 @@ pub(super) const ROWS: &[Row] = &[
         "As whom the phone presents itself to an HTTP server of configuration files.",
     )
     .our_web(PROVISION, "", "User Agent")
-    .ours(),
+    .ours()
+    .not_used(NOT_FETCHED),
     row(
         "overwrite_mode",
         Kind::Switch,
@@ -284,7 +312,8 @@ pub(super) const ROWS: &[Row] = &[
         "1: a model named in [ ] fetches its own lines only.",
     )
     .in_file(HomeFile::Boot),
-    row("static.custom_mac_cfg.url", URL, "", "Another place for the MAC file."),
+    row("static.custom_mac_cfg.url", URL, "", "Another place for the MAC file.")
+        .not_used(NOT_FETCHED),
     row("static.firmware.url", URL, "", "New firmware.")
         .not_used("sureline is a program: it has no firmware to load"),
 ];

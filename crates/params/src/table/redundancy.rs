@@ -1,6 +1,6 @@
 //! Fallback between server 1 and 2, failover between the next hops of one server, our own keys.
 
-use super::{ACCOUNT_ADVANCED, SIP_PAGE, of};
+use super::{ACCOUNT_ADVANCED, SIP_PAGE, SUBSCRIPTIONS, of};
 use crate::choices::{
     FailbackMode, FallbackAt, IcmpScope, Liveness, Profile, Redundancy, SrvWeight, Strangers,
 };
@@ -134,7 +134,8 @@ pub(super) const ROWS: &[Row] = &[
     .when(&[SERVER_IS_NAME, FAILBACK_WAITS])
     .read(Readers::From81)
     .our_web(ACCOUNT_ADVANCED, FAILOVER, "Failback Subscribe")
-    .guide(FAILOVER_MODE),
+    .guide(FAILOVER_MODE)
+    .not_used(SUBSCRIPTIONS),
     row(
         "account.X.outbound_proxy.Y.register_on_enable",
         Kind::MinusOneOr(&Kind::Switch),
@@ -200,7 +201,8 @@ pub(super) const ROWS: &[Row] = &[
     )
     .when(&[PROXIES_ON, PROXY_IS_NAME])
     .read(Readers::From81)
-    .our_web(ACCOUNT_ADVANCED, PROXY, "Failback Subscribe"),
+    .our_web(ACCOUNT_ADVANCED, PROXY, "Failback Subscribe")
+    .not_used(SUBSCRIPTIONS),
     row(
         "sip.skip_redundant_failover_addr",
         Kind::Switch,

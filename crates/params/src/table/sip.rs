@@ -135,7 +135,8 @@ pub(super) const ROWS: &[Row] = &[
         "5",
         "T4 of RFC 3261 in seconds: how long a message may wander in the network.",
     )
-    .our_web(SIP_PAGE, "Timers", "T4"),
+    .our_web(SIP_PAGE, "Timers", "T4")
+    .not_used("T4 is the 5 seconds of RFC 3261"),
     row(
         "account.X.advanced.timer_t1",
         Kind::Decimal { min: 500, max: 10_000 },
@@ -170,7 +171,8 @@ pub(super) const ROWS: &[Row] = &[
         "5061",
         "The phone's own port for TLS; 0: any. It differs from sip.listen_port.",
     )
-    .our_web(SIP_PAGE, "Ports", "Local TLS Port"),
+    .our_web(SIP_PAGE, "Ports", "Local TLS Port")
+    .not_used("the phone takes TLS on the connections it opens alone"),
     row("sip.listen_mode", of(ListenMode::CHOICES), "0", "On which transports the phone listens.")
         .not_used("the phone listens on UDP and TCP, and takes TLS on the connections it opens"),
     row(
@@ -203,7 +205,8 @@ pub(super) const ROWS: &[Row] = &[
         "1: the same for one account, where sip.trust_ctrl is 0.",
     )
     .when(&[When::Is("sip.trust_ctrl", &["0"])])
-    .our_web(ACCOUNT_ADVANCED, "Trust", "Trust Control"),
+    .our_web(ACCOUNT_ADVANCED, "Trust", "Trust Control")
+    .not_used("sip.trust_ctrl decides for all accounts"),
     row(
         "sip.notify_reboot_enable",
         of(NotifyReboot::CHOICES),

@@ -52,7 +52,8 @@ pub(super) const ROWS: &[Row] = &[
     )
     .not_used("TLS 1.2 and 1.3 are spoken, nothing older"),
     row("static.network.qos.signaltos", DSCP, "26", "The DSCP mark of SIP packets.")
-        .our_web(SIP_PAGE, "QoS", "SIP"),
+        .our_web(SIP_PAGE, "QoS", "SIP")
+        .not_used("packets go unmarked, unless the operating system marks them"),
     row("static.network.qos.rtptos", DSCP, "46", "The DSCP mark of audio packets.")
         .our_web(SIP_PAGE, "QoS", "Voice")
         .not_used(CALLS),

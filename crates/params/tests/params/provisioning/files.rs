@@ -110,11 +110,11 @@ fn an_unchanged_file_is_not_applied_again() {
     assert!(report.details().all(|line| line.contains(": unchanged (")), "{report}");
     assert_eq!(bench.value(LABEL), "user");
 
-    bench.serve(&[(COMMON, "account.1.enable = 1\n"), (MAC, "account.1.label = b\n")]);
+    bench.serve(&[(COMMON, "account.1.enable = 1\n"), (MAC, "account.2.label = b\n")]);
     let report = bench.run(Trigger::Demand);
     let news: Vec<_> = report.details().filter(|line| line.contains("bytes")).collect();
     assert!(news[0].contains("unchanged") && news[1].contains(": changed"), "{news:?}");
-    assert_eq!(bench.value(LABEL), "b");
+    assert_eq!(bench.value("account.2.label"), "b");
 }
 
 #[test]

@@ -1,13 +1,12 @@
-//! What the user changed on the phone: overwritten, protected, uploaded, brought back.
+//! What the user changed on the phone: uploaded, and brought back.
 
 use std::time::Duration;
 
-use params::provision::{Note, Outcome, Trigger, digest};
+use params::provision::{Note, Outcome, Trigger};
 
 use super::bench::{Bench, LOCAL, MAC, Reply};
 
 const LABEL: &str = "account.1.label";
-const PROTECT: &str = "static.auto_provision.custom.protect = 1\n";
 const SYNC: &str =
     "static.auto_provision.custom.protect = 1\nstatic.auto_provision.custom.sync = 1\n";
 
@@ -19,37 +18,6 @@ fn changed_by_user(set: &str) -> Bench {
     bench.user_changes("account.1.label = user\naccount.2.label = too\n");
     bench.pass(Duration::from_secs(1));
     bench
-}
-
-#[test]
-fn without_protection_provisioning_overwrites_local_changes_of_its_keys() {
-    let mut bench = changed_by_user("");
-    let local = bench.local.clone();
-    bench.serve(&[(MAC, "account.1.label = b\n")]);
-    let report = bench.run(Trigger::Demand);
-    assert_eq!(
-        (bench.value(LABEL).as_str(), &bench.local[..]),
-        ("b", &b"account.2.label = too\n"[..])
-    );
-    assert_eq!(bench.held.overwrites, Some(digest(&local)));
-    assert!(report.notes.contains(&Note::LocalOverwritten));
-}
-
-#[test]
-fn protected_local_changes_outlive_provisioning() {
-    let mut bench = changed_by_user(PROTECT);
-    bench.serve(&[(MAC, "account.1.label = b\n")]);
-    bench.run(Trigger::Demand);
-    assert_eq!(bench.value(LABEL), "user");
-    assert_eq!(bench.held.overwrites, None);
-}
-
-#[test]
-fn protection_that_comes_with_the_files_protects_at_once() {
-    let mut bench = changed_by_user("");
-    bench.serve(&[(MAC, &format!("account.1.label = b\n{PROTECT}"))]);
-    bench.run(Trigger::Demand);
-    assert_eq!(bench.value(LABEL), "user");
 }
 
 #[test]
