@@ -107,7 +107,11 @@ impl Node for Registrar {
                 }
             }
             Input::Closed { conn, .. } => self.framers.retain(|(c, _)| *c != conn),
-            _ => {}
+            Input::Timeout
+            | Input::Unreachable { .. }
+            | Input::Overflow { .. }
+            | Input::Route { .. }
+            | Input::Connected { .. } => {}
         }
     }
 

@@ -157,6 +157,7 @@ fn keys_without_effect_leave_no_trace() {
     assert_ne!(all, life(&without("no-effect", "sip_server.2.address")));
 }
 
+// A18
 #[test]
 fn with_proxies_the_keys_of_two_servers_leave_no_trace() {
     let text = "account.1.enable = 1\naccount.1.user_name = 1001\naccount.1.sip_server.1.address = 192.0.2.1\n\
@@ -169,6 +170,7 @@ fn with_proxies_the_keys_of_two_servers_leave_no_trace() {
     assert_eq!(life(text), life(&more));
 }
 
+// A9
 #[test]
 fn later_firmware_acts_here_without_the_other_keys() {
     let text = bad("later-firmware");

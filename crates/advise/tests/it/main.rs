@@ -14,6 +14,7 @@ mod guide;
 mod machines;
 mod realistic;
 mod rules;
+mod situations;
 mod styles;
 mod support;
 mod work;

@@ -6,10 +6,12 @@ mod files;
 mod fleet;
 mod keys;
 mod layers;
+mod reach;
 mod records;
 mod servers;
 mod times;
 mod together;
+mod unknown;
 mod values;
 pub(crate) mod vendor;
 
@@ -55,6 +57,7 @@ pub(crate) fn run(case: &Case<'_>) -> (Vec<Finding>, Work) {
     boot::check(case.files(), &mut findings);
     files::check(case, &mut findings);
     let mut out = Out { findings: &mut findings, work: &mut work };
+    unknown::check(case, &mut out);
     keys::check(case, &mut out);
     values::check(case, &mut out);
     layers::check(case, &mut out);
