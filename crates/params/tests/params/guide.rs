@@ -107,8 +107,15 @@ fn web_page_and_phone_menu_are_those_of_the_guide() {
 }
 
 #[test]
-fn every_key_of_the_guide_works() {
-    assert!(guide_keys().iter().all(|guide| guide.key.row().state == State::Works));
+fn every_key_of_the_guide_works_but_that_of_subscriptions() {
+    let keys = guide_keys();
+    let idle = keys.iter().filter(|guide| guide.key.row().state != State::Works);
+    let idle: Vec<_> = idle.map(|guide| guide.key.row().pattern).collect();
+    assert!(!idle.is_empty());
+    assert!(
+        idle.iter().all(|key| *key == "account.X.sip_server.Y.failback_subscribe.enable"),
+        "{idle:?}"
+    );
 }
 
 #[test]
