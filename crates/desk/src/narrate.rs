@@ -98,7 +98,7 @@ impl Memory {
             Some(self.registration_failed(server, reason, *retry_in_s))
         } else if let EventBody::Unregistered { server, next_hop, reason } = body {
             self.leases.remove(server);
-            let why = sentence_of(reason);
+            let why = reason_words(reason);
             Some(plain(format!("no longer registered at {next_hop} ({why})")))
         } else if let EventBody::RegistrationInDoubt { server, .. } = body {
             let name = self.name_of(server);
@@ -107,7 +107,7 @@ impl Memory {
             )))
         } else {
             let (event, method, from, to, reason) = body.as_move()?;
-            let text = format!("{method}: {event} from {from} to {to} ({})", sentence_of(reason));
+            let text = format!("{method}: {event} from {from} to {to} ({})", reason_words(reason));
             Some(if method == "REGISTER" { detail(text) } else { plain(text) })
         }
     }
@@ -170,7 +170,7 @@ impl Memory {
         let at = format!("registered at {hop} ({})", self.role(server, hop));
         if failed.is_empty() {
             let back = if moved { "back: " } else { "" };
-            let why = if moved { format!(" ({})", sentence_of(reason)) } else { String::new() };
+            let why = if moved { format!(" ({})", reason_words(reason)) } else { String::new() };
             return plain(format!("{back}{at}{why}; {next}"));
         }
         plain(format!("{at} after {}; {next}", failures(&failed)))
@@ -187,7 +187,7 @@ impl Memory {
             Some(retry) => format!("; next try in {}", span(retry)),
             None => String::new(),
         };
-        let what = if failed.is_empty() { sentence_of(why) } else { failures(&failed) };
+        let what = if failed.is_empty() { reason_words(why) } else { failures(&failed) };
         let hint = hint_for(why).map_or(String::new(), |hint| format!(". {hint}"));
         warning(format!("not registered at {}: {what}{next}{hint}", self.name_of(server)))
     }
@@ -221,7 +221,7 @@ fn of_process(body: &EventBody) -> Option<Sentence> {
     } else if let EventBody::Settings { changed, source } = body {
         plain(format!("settings from {source}: {}", changed_words(changed)))
     } else if let EventBody::Refused { what, from, why, count } = body {
-        plain(format!("refused {count} {what}(s) from {from}: {}", sentence_of(why)))
+        plain(format!("refused {count} {what}(s) from {from}: {}", reason_words(why)))
     } else if let EventBody::CheckSync { from, .. } = body {
         plain(format!("{from} asks for provisioning (check-sync)"))
     } else if let EventBody::LimitReached { limit } = body {
@@ -266,13 +266,14 @@ impl Failed {
             "refused" => format!("{hop} refused the connection"),
             "reset" => format!("{hop} closed the connection"),
             "tls" => format!("TLS with {hop} failed"),
-            other => format!("{} from {hop}", sentence_of(other)),
+            other => format!("{} from {hop}", reason_words(other)),
         }
     }
 }
 
-/// The word of the event stream, said for people.
-fn sentence_of(reason: &str) -> String {
+/// A reason of the event stream, said for people.
+#[must_use]
+pub fn reason_words(reason: &str) -> String {
     match reason {
         "timed_out" => "no answer",
         "unreachable" => "unreachable (ICMP)",

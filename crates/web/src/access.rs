@@ -5,33 +5,47 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Method, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use desk::Refused;
 
 use crate::error::{Failure, forbidden};
+use crate::pages::Doors;
 
 /// What a request has to show.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Access {
     token: Option<Arc<str>>,
+    doors: Option<Doors>,
 }
 
 impl Access {
     /// Requests have to carry `Authorization: Bearer TOKEN`.
     #[must_use]
     pub fn by_token(token: &str) -> Self {
-        Self { token: Some(token.into()) }
+        Self { token: Some(token.into()), doors: None }
     }
 
     /// Anybody on this machine may ask; foreign pages still may not.
     #[must_use]
     pub const fn open() -> Self {
-        Self { token: None }
+        Self { token: None, doors: None }
     }
 
-    fn permits(&self, headers: &HeaderMap) -> bool {
+    /// As well as this, the administrator of the page may ask: with the cookie of the session, and to
+    /// change anything with the token of its forms as `X-CSRF-Token`.
+    #[must_use]
+    pub fn or_by_session(self, doors: Doors) -> Self {
+        Self { doors: Some(doors), ..self }
+    }
+
+    fn permits(&self, method: &Method, headers: &HeaderMap) -> bool {
+        let by_session = self.doors.as_ref().is_some_and(|doors| doors.permit(method, headers));
+        by_session || self.is_token(headers)
+    }
+
+    fn is_token(&self, headers: &HeaderMap) -> bool {
         let Some(token) = &self.token else { return true };
         let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let shown = shown.and_then(|value| {
@@ -61,14 +75,14 @@ async fn guard(State(access): State<Access>, request: Request, next: Next) -> Re
             return forbidden("a page of another origin may not ask");
         }
     }
-    if !access.permits(headers) {
+    if !access.permits(request.method(), headers) {
         return Failure(Refused::Unauthorized).into_response();
     }
     next.run(request).await
 }
 
 /// A name that somebody else's DNS can point at this machine is not taken (DNS rebinding).
-fn is_address_or_localhost(host: &str) -> bool {
+pub(crate) fn is_address_or_localhost(host: &str) -> bool {
     let name = match host.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
         None => host.split(':').next().unwrap_or_default(),

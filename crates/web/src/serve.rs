@@ -5,12 +5,14 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
+
+use crate::pages::Peer;
 
 /// How many connections are served at once; more wait in the system's queue.
 const CONNECTIONS_MAX: usize = 128;
@@ -35,11 +37,12 @@ pub async fn serve(listener: TcpListener, router: Router, end: impl Future<Outpu
             next = next => next,
             () = &mut end => break,
         };
-        let Ok((stream, _)) = accepted else {
+        let Ok((stream, from)) = accepted else {
             tokio::time::sleep(PAUSE).await;
             continue;
         };
-        let (router, ending) = (router.clone(), ending.subscribe());
+        let router = router.clone().layer(Extension(Peer(from.ip())));
+        let ending = ending.subscribe();
         tokio::spawn(async move {
             converse(stream, router, ending).await;
             drop(permit);

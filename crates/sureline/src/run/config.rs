@@ -92,6 +92,17 @@ impl Config {
         self.settings.clone()
     }
 
+    /// The users of the web page and their passwords, and what stands for each and tells nothing.
+    pub(crate) fn web_users(&self) -> Vec<(String, params::Secret, String)> {
+        let users = self.layers.user_passwords().into_iter();
+        users
+            .map(|(name, password)| {
+                let mark = self.kept.mark(password.reveal());
+                (name.to_owned(), password, mark)
+            })
+            .collect()
+    }
+
     /// What is wrong in the files, a line each.
     pub(crate) fn problems(&self) -> &[String] {
         &self.problems

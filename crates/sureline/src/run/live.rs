@@ -13,6 +13,7 @@ use web::Access;
 use super::config::Config;
 use super::engine::Engine;
 use super::local::Local;
+use super::page::Page;
 use crate::out::{Failure, Outcome};
 use crate::state::{StateDir, token};
 
@@ -45,11 +46,16 @@ impl Live {
         };
         let listening = EventBody::Listening { sip: file.sip.clone(), api: file.api.clone() };
         engine.tell(About::default(), listening);
+        let page = web.map(|web| Page::open(web, state, &configs)).transpose()?;
+        if let Some(page) = &page {
+            engine.tell(About::default(), EventBody::Notice { text: page.invitation() });
+        }
         let desk = Arc::new(Local::new(&engine, configs));
         let (end, ending) = watch::channel(false);
         let mut servers = JoinSet::new();
-        for listener in [Some(control), web].into_iter().flatten() {
-            let router = web::router(desk.clone(), Access::by_token(&file.token));
+        let api = web::router(desk.clone(), Access::by_token(&file.token));
+        let page = page.map(|page| page.serve(desk.clone(), &file.token));
+        for (listener, router) in [Some((control, api)), page].into_iter().flatten() {
             let mut ending = ending.clone();
             let ended = async move { drop(ending.wait_for(|ending| *ending).await) };
             servers.spawn(web::serve(listener, router, ended));

@@ -9,6 +9,7 @@ pub(crate) mod kept;
 pub(crate) mod live;
 mod local;
 pub(crate) mod log;
+mod page;
 mod sheet;
 pub(crate) mod sources;
 mod writer;

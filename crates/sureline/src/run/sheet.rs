@@ -99,7 +99,10 @@ fn is(key: Key, pattern: &str, values: &[&str]) -> String {
 fn named(key: Key, pattern: &str) -> String {
     let Some(related) = key.related(pattern) else { return pattern.to_owned() };
     let Some(place) = related.row().web else { return related.to_string() };
-    let parts = [place.section, place.label].into_iter().filter(|part| !part.is_empty());
+    // Beside the field itself its heading need not be said.
+    let is_near = key.row().web.is_some_and(|own| own.section == place.section);
+    let section = if is_near && key.numbers() == related.numbers() { "" } else { place.section };
+    let parts = [section, place.label].into_iter().filter(|part| !part.is_empty());
     let name = parts.collect::<Vec<_>>().join(" → ");
     let [_, server] = related.numbers();
     name.replace("Server Y", &format!("Server {server}"))
