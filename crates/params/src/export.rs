@@ -6,6 +6,7 @@ use crate::choices::Profile;
 use crate::key::Key;
 use crate::layers::Layers;
 use crate::row::HomeFile;
+use crate::secret::without_login;
 
 impl Layers {
     /// What differs from the defaults, as a file that loads to the same settings, secrets apart.
@@ -38,7 +39,7 @@ impl Layers {
             if key.row().secret {
                 text.push_str(&format!("###{name} =\n"));
             } else {
-                text.push_str(&format!("{name} = {value}\n"));
+                text.push_str(&format!("{name} = {}\n", without_login(value)));
             }
         }
     }
@@ -87,6 +88,7 @@ mod tests {
             account.2.sureline.liveness = off\n\
             account.2.sureline.adaptive_budget = 1\n\
             static.network.ip_address_mode = 2\n\
+            static.auto_provision.server.url = http://bob:hush@a/b\n\
             static.network.primary_dns =\n\
             sip.timer_t1 = 1\n";
         let source = Source { name: "a.cfg", layer: Layer::Mac, bytes: file.as_bytes() };
@@ -103,6 +105,7 @@ mod tests {
              sip.timer_t1 = 1\n\
              sureline.profile = fast\n\
              \n# static: network, security, provisioning\n\
+             static.auto_provision.server.url = http://a/b\n\
              static.network.ip_address_mode = 2\n\
              ###static.security.user_password =\n"
         );

@@ -8,7 +8,7 @@ use crate::file::{Content, Line, lines};
 use crate::key::Key;
 use crate::origin::{Layer, Origin};
 use crate::problem::{Finding, Found, ParamError, Problem};
-use crate::secret::{HIDDEN, Secret};
+use crate::secret::{HIDDEN, Secret, without_login};
 use crate::value::Fault;
 
 /// One file, or the command line, as bytes.
@@ -88,10 +88,12 @@ impl Assignment {
         }
     }
 
-    /// The value for messages: nothing of a secret.
+    /// The value for messages: nothing of a secret, nor of an address with a password in it.
     #[must_use]
     pub fn shown(&self) -> &str {
-        if self.key.row().secret && !self.value.is_empty() { HIDDEN } else { &self.value }
+        let is_blank = self.value.is_empty();
+        let tells = self.key.row().secret || without_login(&self.value) != *self.value;
+        if tells && !is_blank { HIDDEN } else { &self.value }
     }
 }
 

@@ -50,7 +50,7 @@ pub use model::{Firmware, Model, NotAFirmware, UnknownModel};
 pub use origin::{Layer, Origin};
 pub use problem::{Finding, Found, ParamError, Problem};
 pub use row::{Described, HomeFile, Readers, Row, State, WebPage, WebPlace, When};
-pub use secret::{HIDDEN, Secret};
+pub use secret::{HIDDEN, Secret, without_login};
 pub use settings::{
     AccountSettings, BlfPolicy, Codec, CommonSettings, DnsSettings, DtmfPolicy, Identity, LineKey,
     ListenSettings, MwiPolicy, NatPolicy, PhoneSettings, Policy, ProxiesPolicy, ProxyPolicy,

@@ -258,7 +258,8 @@ fn all_files_together_have_a_limit() {
     let mut bench = Bench::new("");
     let includes = "include:config <big.cfg>\n".repeat(4);
     bench.script(OWN_BOOT, vec![Reply::file(&format!("#!version:1.0.0.1\n{includes}"))]);
-    let big = format!("account.1.label = a\n{}", "#\n".repeat(FILE_BYTES_MAX / 2 - 20));
+    let comment = format!("#{}\n", "x".repeat(8000));
+    let big = format!("account.1.label = a\n{}", comment.repeat(FILE_BYTES_MAX / 8002 - 1));
     bench.script("http://pbx.test/cfg/big.cfg", vec![Reply::file(&big)]);
     let report = bench.run(Trigger::Start);
     assert_eq!(report.outcome, Outcome::Failed(Box::new(Trouble::TooMuch)));
