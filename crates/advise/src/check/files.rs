@@ -84,13 +84,7 @@ impl File {
 
     /// Line `number` as it may be shown.
     pub(crate) fn shown_line(&self, number: u32) -> Option<String> {
-        let shown = self.line(number).map(|line| without_secrets(&line))?;
-        Some(
-            shown
-                .chars()
-                .map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c })
-                .collect(),
-        )
+        self.line(number).map(|line| printable(&line))
     }
 
     /// The file as a whole.
@@ -114,6 +108,12 @@ impl File {
 /// How many, as marks count.
 pub(crate) fn count(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+/// A line as it may be shown: its password hidden, nothing that could steer a terminal.
+pub(crate) fn printable(line: &str) -> String {
+    let is_odd = |c: char| c.is_control() && c != '\t';
+    without_secrets(line).chars().map(|c| if is_odd(c) { '\u{fffd}' } else { c }).collect()
 }
 
 /// A line with its password, if it has one, hidden.

@@ -208,8 +208,8 @@ pub enum LineChange {
 }
 
 /// A text from a file as messages show it: short, without control characters.
-pub(crate) fn shown(text: &str) -> String {
-    let mut characters = text.chars();
+pub(crate) fn shown(text: impl AsRef<str>) -> String {
+    let mut characters = text.as_ref().chars();
     let mut shown: String = characters
         .by_ref()
         .take(SHOWN_MAX)
@@ -245,8 +245,8 @@ mod tests {
     #[test]
     fn what_is_shown_is_short_and_has_no_control_characters() {
         assert_eq!(shown("a\u{1b}[31mb"), "a\u{fffd}[31mb");
-        assert_eq!(shown(&"x".repeat(81)).chars().count(), 81);
-        assert!(shown(&"x".repeat(81)).ends_with('…'));
+        assert_eq!(shown("x".repeat(81)).chars().count(), 81);
+        assert!(shown("x".repeat(81)).ends_with('…'));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use annotate_snippets::{
     Annotation, AnnotationKind, Group, Level, Origin, Padding, Patch, Renderer, Snippet,
 };
 
-use super::files::{File, without_secrets};
+use super::files::{File, printable};
 use super::finding::{Edit, Finding, Fix, LineChange, Mark, Safety, Severity, listed};
 use super::report::{Colour, Report};
 
@@ -193,9 +193,8 @@ fn span(line: &str, mark: &Mark) -> Range<usize> {
 /// The change to a line; none where nothing of it can be seen.
 fn patch(file: &File, edit: &Edit) -> Option<Snippet<'static, Patch<'static>>> {
     let line = file.shown_line(edit.line)?;
-    let hidden = |lines: &[String]| -> Vec<String> {
-        lines.iter().map(|line| without_secrets(line)).collect()
-    };
+    let hidden =
+        |lines: &[String]| -> Vec<String> { lines.iter().map(|line| printable(line)).collect() };
     let patches = match &edit.change {
         LineChange::Becomes(lines) => between(&line, &hidden(lines)),
         LineChange::FollowedBy(lines) => {

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use advise::check::{Colour, Report, Severity};
 
 use crate::styles::{fusion_pbx, neth_voice};
-use crate::support::check_text;
+use crate::support::{Wanted, check_as, check_text};
 
 const LINES: usize = 5000;
 
@@ -89,4 +89,52 @@ fn what_matters_is_found_behind_any_number_of_lines_that_do_not() {
 fn the_same_files_give_the_same_report() {
     let text = neth_voice();
     assert_eq!(check_text(&text).json(), check_text(&text).json());
+}
+
+/// Bytes of a file changed, doubled, cut out and swapped at random.
+fn mangled(bytes: &[u8], rng: &mut net::Rng) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    for _ in 0..=rng.below(8) {
+        let place = rng.below(bytes.len().max(1) as u64) as usize;
+        match rng.below(5) {
+            0 => bytes.insert(place.min(bytes.len()), rng.below(256) as u8),
+            1 if place < bytes.len() => bytes[place] = rng.below(256) as u8,
+            2 => bytes.truncate(place),
+            3 => {
+                let part: Vec<u8> = bytes.iter().skip(place).take(40).copied().collect();
+                bytes.extend(part);
+            }
+            _ => {
+                let words =
+                    ["=", "\n", " # ", "{{", "é", "\u{9b}", "account.1.", "::1", "\r\n", "65536"];
+                let word = words[rng.below(words.len() as u64) as usize];
+                bytes.splice(place.min(bytes.len())..place.min(bytes.len()), word.bytes());
+            }
+        }
+    }
+    bytes
+}
+
+#[test]
+fn no_bytes_make_a_check_fail() {
+    let mut rng = net::Rng::new(7);
+    for rule in advise::check::RULES {
+        for example in rule.examples {
+            for _ in 0..12 {
+                let bytes = mangled(example, &mut rng);
+                let file = ("a.cfg", params::Layer::Mac, &*bytes);
+                let report = check_as(&Wanted::default(), &[file]);
+                let shown = report.render(Colour::Never, 80);
+                assert!(!shown.contains(|c: char| c.is_control() && c != '\n'), "{shown:?}");
+                assert!(report.json().starts_with('{') && report.sarif().starts_with('{'));
+                if let Some(fixed) = report.fixed("a.cfg") {
+                    let again =
+                        check_as(&Wanted::default(), &[("a.cfg", params::Layer::Mac, &fixed)]);
+                    assert!(
+                        again.safe_edits("a.cfg").count() <= report.safe_edits("a.cfg").count()
+                    );
+                }
+            }
+        }
+    }
 }
