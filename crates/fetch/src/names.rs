@@ -1,11 +1,12 @@
 //! Addresses of servers, by the phone's own resolver.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 
-use host::{Bindings, Clock, Handle, Host, Plan};
+use host::{BindError, Bindings, Clock, Handle, Host, Plan};
 use locate::{
     LocatePolicy, Located, LocationId, Locator, Progress, ResolverConfig, Target, TransportType,
 };
@@ -56,24 +57,20 @@ impl Names {
         clock: Clock,
         seed: u64,
     ) -> Result<Self, FetcherError> {
-        let NameSettings { resolver, policy } = settings;
-        let mut host = Host::new()?;
-        let plan = Plan {
-            bindings: Bindings::default(),
-            clock,
-            // Nobody waits any more where an attempt was given up.
-            events: Box::new(|_, said: Said| drop(said.answer.send(said.addresses))),
-            tap: None,
+        let (sender, made) = mpsc::sync_channel(1);
+        let thread = std::thread::Builder::new().name("file servers".to_owned());
+        // Its event loop begins and ends in its own thread.
+        let live = move || match node(settings, clock, seed) {
+            Ok((host, handle)) => {
+                if sender.send(Ok(handle)).is_ok() {
+                    host.run();
+                }
+            }
+            Err(error) => drop(sender.send(Err(error))),
         };
-        let finder = Finder {
-            locator: Locator::new(resolver, Rng::new(seed)),
-            policy,
-            waiting: BTreeMap::new(),
-            said: Vec::new(),
-        };
-        let handle = host.add(plan, |_| finder)?;
-        let thread = host.spawn("file servers").map_err(FetcherError::Thread)?;
-        Ok(Self { handle, _thread: thread })
+        let thread = thread.spawn(live).map_err(FetcherError::Thread)?;
+        let made = made.recv().map_err(|_| FetcherError::Thread(io::ErrorKind::BrokenPipe.into()));
+        Ok(Self { handle: made??, _thread: thread })
     }
 
     /// The addresses of a host, the best first; none where nobody knows any.
@@ -88,6 +85,30 @@ impl Names {
             Err(_) => Vec::new(),
         }
     }
+}
+
+fn node(
+    settings: NameSettings,
+    clock: Clock,
+    seed: u64,
+) -> Result<(Host, Handle<Finder>), BindError> {
+    let NameSettings { resolver, policy } = settings;
+    let mut host = Host::new()?;
+    let plan = Plan {
+        bindings: Bindings::default(),
+        clock,
+        // Nobody waits any more where an attempt was given up.
+        events: Box::new(|_, said: Said| drop(said.answer.send(said.addresses))),
+        tap: None,
+    };
+    let finder = Finder {
+        locator: Locator::new(resolver, Rng::new(seed)),
+        policy,
+        waiting: BTreeMap::new(),
+        said: Vec::new(),
+    };
+    let handle = host.add(plan, |_| finder)?;
+    Ok((host, handle))
 }
 
 impl Finder {

@@ -37,12 +37,13 @@ pub trait Owner: Send + 'static {
 }
 
 /// What taking files has come to.
-#[derive(Clone, Debug)]
 pub struct Taken {
     /// The keys whose values changed, each with file and line.
     pub changed: Vec<ChangedKey>,
     /// How files are fetched from now on.
     pub settings: ProvisionSettings,
+    /// Another fetcher, where name servers or certificates have changed.
+    pub fetcher: Option<Fetcher>,
 }
 
 /// What a provisioning begins with.
@@ -227,7 +228,8 @@ impl<O: Owner> Service<O> {
 
     async fn take(&mut self, saved: &Arc<Saved>, local: Option<&[u8]>) -> Vec<Input> {
         match self.owner.take(saved, local).await {
-            Ok(Taken { changed, settings }) => {
+            Ok(Taken { changed, settings, fetcher }) => {
+                self.fetcher = fetcher.unwrap_or_else(|| self.fetcher.clone());
                 vec![Input::Settings(Box::new(settings)), Input::Taken(Ok(changed))]
             }
             Err(why) => vec![Input::Taken(Err(why.into()))],

@@ -22,7 +22,7 @@ impl Owner for Keeper {
         let sources: Vec<_> = saved.sources().collect();
         let (layers, _) = Layers::load_with(&sources, saved.blank);
         let settings = layers.provision_settings(&Device::default());
-        Ok(Taken { changed: Vec::new(), settings })
+        Ok(Taken { changed: Vec::new(), settings, fetcher: None })
     }
 
     async fn reported(&mut self, report: &Report) {
