@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, SockFilter, SockRef, TcpKeepalive, Type};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -36,6 +37,10 @@ impl Wire {
             let socket = socket2::Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
             socket.set_nonblocking(true)?;
             if let Some(from) = from {
+                // The port is chosen when it is known with whom it speaks: one address then has as
+                // many ports for each far end, and finding one does not take a search through all.
+                // A system that does not know the option chooses at once.
+                setsockopt(&socket, sockopt::IpBindAddressNoPort, &true).unwrap_or_default();
                 socket.bind(&SocketAddr::new(from, 0).into())?;
             }
             match socket.connect(&to.into()) {

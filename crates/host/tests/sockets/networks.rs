@@ -1,7 +1,7 @@
 //! What the loopback interface cannot show: each test has a network namespace of its own, with a
 //! cable to nobody.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -112,6 +112,27 @@ fn a_network_that_comes_back_is_used_again() {
         ip(&["link", "set", "cable", "up"]);
         node.send(to, b"plugged");
         assert!(matches!(node.next(), Heard::Unreachable { cause: Cause::HostUnreachable, .. }));
+    });
+}
+
+#[test]
+fn one_address_has_all_its_ports_for_each_far_end() {
+    in_a_network(|| {
+        std::fs::write("/proc/sys/net/ipv4/ip_local_port_range", "40000 40001").unwrap();
+        let far = (1..=8).map(|last| TcpListener::bind((Ipv4Addr::new(127, 0, 1, last), 5060)));
+        let far: Vec<TcpListener> = far.map(Result::unwrap).collect();
+        let bindings =
+            Bindings { udp: vec!["127.0.0.9:5060".parse().unwrap()], ..Bindings::default() };
+        let node = Running::start(bindings, Manners::Silent);
+
+        for (conn, far) in (1..).zip(&far) {
+            node.connect(conn, Transport::Tcp, far.local_addr().unwrap(), "");
+            let heard = node.next();
+            assert!(
+                matches!(heard, Heard::Connected { conn: of, .. } if of.0 == conn),
+                "{heard:?}"
+            );
+        }
     });
 }
 
