@@ -185,6 +185,60 @@ fn a_certificate_for_another_name_is_a_security_fault_and_nothing_is_sent() {
     assert_eq!(lab.get("/api/requests?server=primary").as_array().unwrap().len(), before);
 }
 
+// static.security.cn_validation, static.security.trust_certificates, static.security.ca_cert
+#[test]
+fn a_certificate_is_checked_as_far_as_the_keys_say() {
+    let lab = Lab::start(&["--tls"]);
+    lab.fault(&["primary", "tls", "wronghost"]);
+    let ca = lab.path("lab/ca.pem");
+    let first = |keys: &str| {
+        let lines = format!("account.1.sip_server.1.transport_type = 2\n{keys}");
+        let phone = lab.run(&lab.phone_file(&lines), &[]);
+        let ended = phone.event_named("attempt_ended");
+        assert_eq!(ended["next_hop"], lab.hop("primary", "tls").as_str());
+        assert_eq!(phone.end().0, Some(0));
+        ended["outcome"].as_str().unwrap().to_owned()
+    };
+    let trusted = format!("static.trusted_certificates.url = {ca}\nstatic.security.ca_cert =");
+    assert_eq!(first(&format!("{trusted} 1")), "tls", "another name");
+    assert_eq!(first(&format!("{trusted} 1\nstatic.security.cn_validation = 0")), "answered");
+    assert_eq!(first(&format!("{trusted} 2\nstatic.security.cn_validation = 0")), "answered");
+    let of_system = format!("{trusted} 0\nstatic.security.cn_validation = 0");
+    assert_eq!(first(&of_system), "tls", "the authority is none of the system's");
+    assert_eq!(first("static.security.trust_certificates = 0"), "answered");
+}
+
+// sip.listen_port
+#[test]
+fn the_phone_listens_at_the_port_of_its_file_where_the_command_line_names_none() {
+    // Below the ports that outgoing connections are given.
+    let is_free = |port: &u16| {
+        let any = (std::net::Ipv6Addr::UNSPECIFIED, *port);
+        std::net::UdpSocket::bind(any).is_ok() && std::net::TcpListener::bind(any).is_ok()
+    };
+    let port = (15_060..16_060).find(is_free).unwrap();
+    let lab = Lab::start(&[]);
+    let file = lab.phone_file(&format!("sip.listen_port = {port}\n"));
+    let state = lab.path("phone");
+    let file = file.to_str().unwrap();
+    let phone = crate::bench::Process::start(&[
+        "run",
+        file,
+        "--dns",
+        lab.dns(),
+        "--no-web",
+        "--json",
+        "--state",
+        &state,
+    ]);
+    let listening = phone.event_named("listening").to_string();
+    assert!(listening.contains(&format!("udp/0.0.0.0:{port}")), "{listening}");
+    assert!(listening.contains(&format!("tcp/0.0.0.0:{port}")), "{listening}");
+    let waited = lab.tell_phone(&["status", "--wait", "registered", "--timeout", "20"]);
+    assert!(waited.status.success(), "{}", text(&waited.stderr));
+    assert_eq!(phone.end().0, Some(0));
+}
+
 #[test]
 fn events_go_to_a_file_and_a_problem_in_the_phone_file_is_said_with_its_line() {
     let lab = Lab::start(&[]);
