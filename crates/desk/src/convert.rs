@@ -4,17 +4,18 @@ use std::time::Duration;
 
 use net::Instant;
 use phone::{
-    AccountView, AttemptName, Event, EventKind, HopView, LocatedHop, MoveKind, NextAct, PhoneView,
-    Refusal, ServerView, Why,
+    AccountView, AttemptName, CallView, Event, EventKind, HopView, LocatedHop, MoveKind, NextAct,
+    PhoneView, Refusal, ServerView, Why,
 };
 
 use crate::Stamp;
+use crate::call::CallStatus;
 use crate::event::{EventBody, LocatedHopLine, RtpLine};
 use crate::stamp::rounded;
 use crate::status::{AccountStatus, HopStatus, LeaseStatus, NextStatus, PhoneStatus, ServerStatus};
 
 impl PhoneStatus {
-    /// What `view` shows; moves and calls are added by whoever kept them.
+    /// What `view` shows; moves and the state of sound are added by whoever keeps them.
     #[must_use]
     pub fn from_view(view: &PhoneView, stamp: &Stamp) -> Self {
         Self {
@@ -24,7 +25,7 @@ impl PhoneStatus {
             profile: view.profile.into(),
             idle: view.idle,
             accounts: view.accounts.iter().map(|it| account(it, stamp)).collect(),
-            calls: Vec::new(),
+            calls: view.calls.iter().map(|it| call(it, stamp)).collect(),
         }
     }
 }
@@ -187,6 +188,19 @@ fn account(view: &AccountView, stamp: &Stamp) -> AccountStatus {
         subscriptions: Vec::new(),
         last_moves: Vec::new(),
         reason: view.last_failure.map(text),
+    }
+}
+
+fn call(view: &CallView, stamp: &Stamp) -> CallStatus {
+    CallStatus {
+        id: view.id.to_string(),
+        account: view.account,
+        direction: view.direction.as_str().into(),
+        state: view.state.as_str().into(),
+        peer: view.peer.clone(),
+        next_hop: view.next_hop.map(text),
+        since: stamp.seconds_ago(view.held_for),
+        audio: None,
     }
 }
 

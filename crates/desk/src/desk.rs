@@ -7,6 +7,7 @@ use std::pin::Pin;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
+use crate::call::{CallAct, CallName, Dial, WhichCall};
 use crate::log::{Follower, Held};
 use crate::sheet::{Patch, Scope, Sheet};
 use crate::status::Status;
@@ -20,6 +21,10 @@ pub trait Desk: Send + Sync {
     fn status(&self) -> Pending<'_, Status>;
     /// Registers an account at once, from the top; tells which one was meant.
     fn register(&self, line: Line) -> Pending<'_, Line>;
+    /// Calls somebody; `phone` is the MAC, needed where several phones run. Events tell how it goes.
+    fn dial(&self, phone: Option<String>, order: Dial) -> Pending<'_, CallName>;
+    /// Does something with a call, or says why that is not possible now.
+    fn act(&self, call: WhichCall, act: CallAct) -> Pending<'_, CallName>;
     /// The settings of an account by parameter key; secrets are left out.
     fn settings(&self, line: Line) -> Pending<'_, Settings>;
     /// Changes settings of an account: all of them, or none and every error by key.

@@ -101,6 +101,13 @@ pub enum EventBody {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         rtp: Option<RtpLine>,
     },
+    /// The sound of a call: `heard`, `silent` (for some seconds, although it should be heard),
+    /// `moved` (it comes from, and goes to, another address), `no_codec`, `broken`.
+    Audio { id: String, state: String, remote: Option<String> },
+    /// The other side of a call pressed a key.
+    Dtmf { id: String, digit: String },
+    /// The recording of a call is complete, or `error` says why it is not.
+    Recorded { id: String, path: String, length_s: f64, error: Option<String> },
     /// A named limit was reached.
     LimitReached { limit: String },
     /// Something an operator should know, once.

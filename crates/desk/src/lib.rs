@@ -5,6 +5,8 @@
 //! [`EventLog`] keeps the last events for late readers, [`Narrator`] turns events into sentences,
 //! and [`remote`] asks a phone in another process.
 
+mod call;
+mod calls;
 mod control;
 mod convert;
 mod desk;
@@ -16,9 +18,10 @@ mod sheet;
 mod stamp;
 mod status;
 
+pub use call::{AudioStatus, CallAct, CallName, CallStatus, Dial, WhichCall};
 pub use control::ControlFile;
 pub use desk::{Desk, Events, Line, Pending, Provisioned, Reading, Refused, Settings, TraceLine};
-pub use event::{EventBody, EventLine, LocatedHopLine};
+pub use event::{EventBody, EventLine, LocatedHopLine, RtpLine};
 pub use log::{About, EventLog, Follower, Held};
 pub use narrate::{Narrator, Sentence, Weight, reason_words, span};
 pub use sheet::{Field, Patch, Scope, Sheet};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::calls::Calls;
 use crate::event::{EventBody, EventLine, LocatedHopLine};
 
 /// How much a sentence matters.
@@ -39,6 +40,7 @@ struct Memory {
     leases: BTreeMap<String, String>,
     failed: Vec<Failed>,
     current: Option<String>,
+    calls: Calls,
 }
 
 /// A server or proxy as it was last located.
@@ -78,7 +80,9 @@ impl Narrator {
         }
         let key = (line.phone.clone().unwrap_or_default(), line.account.unwrap_or_default());
         let memory = self.lines.entry(key).or_default();
-        let mut sentence = memory.tell(&line.body).or_else(|| of_process(&line.body))?;
+        let of_a_call = memory.calls.tell(&line.body);
+        let told = of_a_call.or_else(|| memory.tell(&line.body));
+        let mut sentence = told.or_else(|| of_process(&line.body))?;
         if let Some(account) = line.account {
             sentence.text = format!("{about}account {account}: {}", sentence.text);
         }
@@ -359,15 +363,15 @@ pub fn span(seconds: f64) -> String {
     }
 }
 
-fn plain(text: String) -> Sentence {
+pub(crate) fn plain(text: String) -> Sentence {
     Sentence { weight: Weight::Plain, text }
 }
 
-fn warning(text: String) -> Sentence {
+pub(crate) fn warning(text: String) -> Sentence {
     Sentence { weight: Weight::Warning, text }
 }
 
-fn detail(text: String) -> Sentence {
+pub(crate) fn detail(text: String) -> Sentence {
     Sentence { weight: Weight::Detail, text }
 }
 

@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
+use crate::call::{CallAct, CallName, Dial, WhichCall};
 use crate::control::ControlFile;
 use crate::desk::{
     Desk, Events, Line, Pending, Provisioned, Reading, Refused, Settings, TraceLine,
@@ -144,6 +145,31 @@ impl Desk for Remote {
 
     fn register(&self, line: Line) -> Pending<'_, Line> {
         Box::pin(async move { self.ask(Method::POST, &path_of(&line, "/register"), None).await })
+    }
+
+    fn dial(&self, phone: Option<String>, order: Dial) -> Pending<'_, CallName> {
+        Box::pin(async move {
+            let path = query("/api/calls", &[("phone", phone)]);
+            self.ask(Method::POST, &path, serde_json::to_string(&order).ok()).await
+        })
+    }
+
+    fn act(&self, call: WhichCall, act: CallAct) -> Pending<'_, CallName> {
+        Box::pin(async move {
+            let id = call.id.as_deref().unwrap_or("default");
+            if !id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+                return Err(Refused::NotFound(format!("there is no call {id}")));
+            }
+            let path = format!("/api/calls/{id}/{}", act.as_str());
+            let body = match &act {
+                CallAct::Transfer(to) => Some(serde_json::json!({ "to": to }).to_string()),
+                CallAct::Digits(digits) => {
+                    Some(serde_json::json!({ "digits": digits }).to_string())
+                }
+                CallAct::Answer | CallAct::HangUp | CallAct::Hold | CallAct::Resume => None,
+            };
+            self.ask(Method::POST, &query(&path, &[("phone", call.phone)]), body).await
+        })
     }
 
     fn settings(&self, line: Line) -> Pending<'_, Settings> {

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::call::CallStatus;
+
 /// Everything that one process runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Status {
@@ -27,7 +29,7 @@ pub struct PhoneStatus {
     /// Every account that has settings, by number.
     pub accounts: Vec<AccountStatus>,
     /// Calls of all accounts.
-    pub calls: Vec<serde_json::Value>,
+    pub calls: Vec<CallStatus>,
 }
 
 /// One account.

@@ -187,7 +187,7 @@ pub(crate) fn events(args: &EventsArgs) -> Outcome {
 }
 
 /// The phone that runs with this state folder.
-fn reach(args: &ReachArgs) -> Result<Remote, Failure> {
+pub(crate) fn reach(args: &ReachArgs) -> Result<Remote, Failure> {
     let state = StateDir::locate(args.state.as_deref())?;
     let control: ControlFile = state.read_json(ControlFile::NAME).ok_or_else(|| {
         let dir = state.path().display();

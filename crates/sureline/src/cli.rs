@@ -26,6 +26,20 @@ pub(crate) enum Command {
     Status(StatusArgs),
     /// Registers an account of the running phone at once and says how it went.
     Register(RegisterArgs),
+    /// Calls somebody, and says how it went.
+    Dial(DialArgs),
+    /// Takes a call that rings.
+    Answer(CallArgs),
+    /// Ends a call, gives up dialling, or rejects a call that rings.
+    Hangup(CallArgs),
+    /// Puts the other side on hold.
+    Hold(CallArgs),
+    /// Talks to somebody on hold again.
+    Resume(CallArgs),
+    /// Sends the other side of a call to somebody else.
+    Transfer(TransferArgs),
+    /// Presses keys in a call.
+    Dtmf(DtmfArgs),
     /// Makes the running phone read its files again.
     Provision(ReachArgs),
     /// Prints the events of the running phone, one JSON object a line.
@@ -104,9 +118,64 @@ pub(crate) struct RunArgs {
     /// Prints events as JSON lines on standard output, as `--events -`.
     #[arg(long, conflicts_with = "events")]
     pub(crate) json: bool,
+    /// Answers calls by itself, after so many seconds where they are given.
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "0", value_parser = seconds)]
+    pub(crate) auto_answer: Option<f64>,
+    /// Plays a WAV file into every call, over and over.
+    #[arg(long, value_name = "FILE.wav")]
+    pub(crate) play: Option<PathBuf>,
+    /// Records what is heard in the first call; further ones go to FILE-c2.wav and so on.
+    #[arg(long, value_name = "FILE.wav")]
+    pub(crate) record: Option<PathBuf>,
     /// Sets a parameter for this run, above every file; repeatable.
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<Assignment>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DialArgs {
+    #[command(flatten)]
+    pub(crate) reach: ReachArgs,
+    /// A number, user@host or a SIP URI.
+    #[arg(value_name = "TARGET")]
+    pub(crate) target: String,
+    /// Which account [default: the lowest that is enabled].
+    #[arg(long, value_name = "N")]
+    pub(crate) account: Option<u8>,
+    /// Hangs up after so many seconds, and waits for that, or for the other side to do so.
+    #[arg(long = "for", value_name = "S", conflicts_with = "no_wait", value_parser = seconds)]
+    pub(crate) for_s: Option<f64>,
+    /// Dials and does not wait for the outcome.
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+}
+
+/// Which call a command is for.
+#[derive(Debug, Args)]
+pub(crate) struct CallArgs {
+    #[command(flatten)]
+    pub(crate) reach: ReachArgs,
+    /// Which call, as in c1 [default: the only one with which it is possible].
+    #[arg(long, value_name = "ID")]
+    pub(crate) call: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TransferArgs {
+    #[command(flatten)]
+    pub(crate) call: CallArgs,
+    /// A number, user@host or a SIP URI.
+    #[arg(value_name = "TARGET")]
+    pub(crate) target: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DtmfArgs {
+    #[command(flatten)]
+    pub(crate) call: CallArgs,
+    /// 0 to 9, *, #, A to D.
+    #[arg(value_name = "DIGITS")]
+    pub(crate) digits: String,
 }
 
 #[derive(Debug, Args)]
@@ -284,8 +353,10 @@ pub(crate) struct DemoArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Takes about five minutes. Exit 1 where a limit is missed. Figures a and b capture \
-    packets, which takes root (CAP_NET_RAW); figure e takes strace.")]
+#[command(
+    after_help = "Takes about five minutes. Exit 1 where a limit is missed. Figures a and b capture \
+    packets, which takes root (CAP_NET_RAW); figure e takes strace."
+)]
 pub(crate) struct BenchArgs {
     /// Only these figures: a, b, c, d, e [default: all].
     #[arg(long, value_enum, value_delimiter = ',', value_name = "FIGURE")]

@@ -2,6 +2,7 @@
 
 mod attached;
 mod bench;
+mod calls;
 mod cli;
 mod demo;
 mod hosted;
@@ -19,6 +20,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use cli::{Cli, Command};
+use desk::CallAct;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -32,6 +34,13 @@ fn main() -> ExitCode {
         Command::Parameters(args) => parameters::parameters(args),
         Command::Status(args) => attached::status(args),
         Command::Register(args) => attached::register(args),
+        Command::Dial(args) => calls::dial(args),
+        Command::Answer(args) => calls::act(args, CallAct::Answer),
+        Command::Hangup(args) => calls::act(args, CallAct::HangUp),
+        Command::Hold(args) => calls::act(args, CallAct::Hold),
+        Command::Resume(args) => calls::act(args, CallAct::Resume),
+        Command::Transfer(args) => calls::act(&args.call, CallAct::Transfer(args.target.clone())),
+        Command::Dtmf(args) => calls::act(&args.call, CallAct::Digits(args.digits.clone())),
         Command::Provision(args) => attached::provision(args),
         Command::Events(args) => attached::events(args),
     };

@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, get, post};
-use desk::{Desk, Events, Line, Reading, Refused, Scope, Settings};
+use desk::{CallAct, Desk, Dial, Events, Line, Reading, Refused, Scope, Settings, WhichCall};
 use futures_util::stream;
 use serde::Deserialize;
 use serde_json::Value;
@@ -48,6 +48,8 @@ fn routes() -> Vec<(&'static str, MethodRouter<Arc<dyn Desk>>)> {
         ("/api/status", get(status)),
         ("/api/accounts/{account}", get(settings).patch(apply)),
         ("/api/accounts/{account}/register", post(register)),
+        ("/api/calls", post(dial)),
+        ("/api/calls/{id}/{act}", post(act)),
         ("/api/events", get(events)),
         ("/api/trace", get(trace)),
         ("/api/provision", post(provision)),
@@ -95,6 +97,29 @@ async fn register(
 ) -> Answer {
     let line = desk.register(line(&account, query)?).await?;
     Ok(answer_json(StatusCode::ACCEPTED, &line))
+}
+
+async fn dial(
+    State(desk): Shared,
+    query: Result<Query<Which>, QueryRejection>,
+    body: Bytes,
+) -> Answer {
+    let Query(Which { phone }) = query.map_err(|problem| malformed(&problem))?;
+    let order: Dial = serde_json::from_slice(&body).map_err(|problem| {
+        Refused::Malformed(format!("the body has to be {{\"to\":…,\"account\":…}}: {problem}"))
+    })?;
+    Ok(answer_json(StatusCode::CREATED, &desk.dial(phone, order).await?))
+}
+
+async fn act(
+    State(desk): Shared,
+    Path((id, act)): Path<(String, String)>,
+    query: Result<Query<Which>, QueryRejection>,
+    body: Bytes,
+) -> Answer {
+    let Query(Which { phone }) = query.map_err(|problem| malformed(&problem))?;
+    let call = WhichCall { phone, id: (id != "default").then_some(id) };
+    Ok(answer_json(StatusCode::ACCEPTED, &desk.act(call, call_act(&act, &body)?).await?))
 }
 
 async fn provision(State(desk): Shared) -> Answer {
@@ -190,6 +215,44 @@ fn line(account: &str, query: Result<Query<Which>, QueryRejection>) -> Result<Li
         })?),
     };
     Ok(Line { phone, account })
+}
+
+#[derive(Deserialize)]
+struct Target {
+    to: String,
+}
+
+#[derive(Deserialize)]
+struct Keys {
+    digits: String,
+}
+
+/// The act with this word, with what the body says to it.
+fn call_act(word: &str, body: &[u8]) -> Result<CallAct, Failure> {
+    let wants = |shape: &str| Refused::Malformed(format!("the body has to be {shape}"));
+    Ok(match word {
+        "answer" => CallAct::Answer,
+        "hangup" => CallAct::HangUp,
+        "hold" => CallAct::Hold,
+        "resume" => CallAct::Resume,
+        "transfer" => {
+            let target = serde_json::from_slice(body).map_err(|_| wants("{\"to\":…}"))?;
+            let Target { to } = target;
+            CallAct::Transfer(to)
+        }
+        "dtmf" => {
+            let keys = serde_json::from_slice(body).map_err(|_| wants("{\"digits\":…}"))?;
+            let Keys { digits } = keys;
+            CallAct::Digits(digits)
+        }
+        other => {
+            return Err(Refused::NotFound(format!(
+                "{other} is nothing that can be done with a call: answer, hangup, hold, resume, \
+                 transfer, dtmf"
+            ))
+            .into());
+        }
+    })
 }
 
 /// `{"KEY":"VALUE"}`; numbers are taken as written, null as blank.

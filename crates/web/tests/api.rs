@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex};
 
 use desk::remote::Remote;
 use desk::{
-    About, AccountStatus, ControlFile, Desk, EventBody, EventLog, Events, Field, Line, Patch,
-    Pending, PhoneStatus, Provisioned, Reading, Refused, Scope, Settings, Sheet, Stamp, Status,
-    TraceLine,
+    About, AccountStatus, CallAct, CallName, ControlFile, Desk, Dial, EventBody, EventLog, Events,
+    Field, Line, Patch, Pending, PhoneStatus, Provisioned, Reading, Refused, Scope, Settings,
+    Sheet, Stamp, Status, TraceLine, WhichCall,
 };
 use net::Instant;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -39,6 +39,23 @@ impl Desk for Table {
             }
             self.ordered.lock().unwrap().push(line.clone());
             Ok(line)
+        })
+    }
+
+    fn dial(&self, phone: Option<String>, order: Dial) -> Pending<'_, CallName> {
+        let account = order.account.unwrap_or(1);
+        Box::pin(
+            async move { Ok(CallName { id: order.to, phone: phone.unwrap_or_default(), account }) },
+        )
+    }
+
+    fn act(&self, call: WhichCall, act: CallAct) -> Pending<'_, CallName> {
+        Box::pin(async move {
+            if call.id.as_deref() == Some("c9") {
+                return Err(Refused::Conflict("c9 is not up".into()));
+            }
+            let phone = call.phone.unwrap_or_default();
+            Ok(CallName { id: format!("{:?} {act:?}", call.id), phone, account: 1 })
         })
     }
 
@@ -197,6 +214,34 @@ async fn status_and_orders_arrive_as_they_were_meant() {
 }
 
 #[tokio::test]
+async fn calls_are_ordered_as_they_were_meant() {
+    let running = running().await;
+    let remote = remote(&running, "secret");
+    let phone = || Some("001565000001".to_owned());
+    let order = Dial { account: Some(2), to: "1002@lab.test;x=1&y".into() };
+    let call = remote.dial(phone(), order).await.unwrap();
+    let name = |id: &str, account| CallName { id: id.into(), phone: phone().unwrap(), account };
+    assert_eq!(call, name("1002@lab.test;x=1&y", 2));
+    for act in [
+        CallAct::Answer,
+        CallAct::HangUp,
+        CallAct::Hold,
+        CallAct::Resume,
+        CallAct::Transfer("sip:1003@lab.test".into()),
+        CallAct::Digits("12#".into()),
+    ] {
+        let any = WhichCall { phone: phone(), id: None };
+        let done = remote.act(any, act.clone()).await.unwrap();
+        assert_eq!(done, name(&format!("None {act:?}"), 1));
+    }
+    let of = |id: &str| WhichCall { phone: None, id: Some(id.into()) };
+    let refused = remote.act(of("c9"), CallAct::Hold).await;
+    assert_eq!(refused, Err(Refused::Conflict("c9 is not up".into())));
+    let refused = remote.act(of("c1/../x"), CallAct::Hold).await;
+    assert!(matches!(refused, Err(Refused::NotFound(_))));
+}
+
+#[tokio::test]
 async fn refusals_keep_their_kind_and_their_words() {
     let running = running().await;
     let remote = remote(&running, "secret");
@@ -319,7 +364,8 @@ async fn every_described_method_is_served() {
         remote.ask("GET".parse().unwrap(), "/api/openapi.json", None).await.unwrap();
     for (path, methods) in described["paths"].as_object().unwrap() {
         for method in methods.as_object().unwrap().keys().filter(|key| *key != "parameters") {
-            let head = format!("{} {}", method.to_uppercase(), path.replace("{account}", "1"));
+            let path = path.replace("{account}", "1").replace("{id}/{act}", "c1/answer");
+            let head = format!("{} {path}", method.to_uppercase());
             let request = format!(
                 "{head}?around=1&follow=false HTTP/1.1\r\nHost: 127.0.0.1\r\n\
                  Authorization: Bearer secret\r\nConnection: close\r\n\r\n"

@@ -24,6 +24,7 @@ use crate::lab::faults::Faults;
 use crate::lab::servers::{Servers, places};
 use crate::lab::until_ended;
 use crate::out::{Failure, Outcome, say};
+use crate::run::audio::AudioConfig;
 use crate::run::config::Config;
 use crate::run::engine::{Engine, EngineConfig, resolver};
 use crate::run::kept::Kept;
@@ -225,6 +226,7 @@ fn engine_of(servers: &Servers, settings: &PhoneSettings) -> Result<Engine, Fail
         secret: random()?,
         tls: host::TlsSettings::default(),
         capture: None,
+        audio: AudioConfig::of(&settings.common),
         clock: servers.clock.clone(),
     })
 }

@@ -89,8 +89,7 @@ impl<'a> Scene<'a> {
         let before = sequence.number(received(faults.servers()).await);
         let first = before.last().map_or(0, |last| last.seq);
         let began = engine.clock.now();
-        let order = Command::Apply(Box::new(settings));
-        engine.handle.command(order).await.map_err(Failure::failed)?;
+        engine.apply(settings).await?;
         let (rows, claims) = (Vec::new(), Vec::new());
         Ok(Self { names, faults, story, engine, began, sequence, first, told: first, rows, claims })
     }

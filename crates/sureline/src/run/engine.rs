@@ -12,14 +12,16 @@ use host::{Bindings, Bound, Clock, Handle, Plan, ServerCheck, SystemRoots, Turn}
 use jiff::Timestamp;
 use locate::ResolverConfig;
 use net::{Instant, Socket, Transport};
-use params::CaList;
-use phone::{Command, Endpoint, EndpointConfig, EventKind};
+use params::{CaList, PhoneSettings};
+use phone::{Command, Endpoint, EndpointConfig};
 use tokio::sync::watch;
 
+use super::audio::{Audio, AudioConfig};
 use super::capture::{Annotator, Onlookers};
 use super::journal::Journal;
+use super::teller::Teller;
 use crate::hosted::hosted;
-use crate::out::{Failure, complain};
+use crate::out::{Failure, Outcome, complain};
 use crate::state::random;
 
 /// What an engine is made of.
@@ -31,6 +33,7 @@ pub(crate) struct EngineConfig {
     pub(crate) secret: [u8; 16],
     pub(crate) tls: host::TlsSettings,
     pub(crate) capture: Option<Capture>,
+    pub(crate) audio: AudioConfig,
     pub(crate) clock: Clock,
 }
 
@@ -40,9 +43,12 @@ pub(crate) struct Engine {
     pub(crate) clock: Clock,
     pub(crate) log: EventLog,
     pub(crate) journal: Journal,
+    pub(crate) audio: Audio,
+    teller: Teller,
     capture: Option<Capture>,
     stopped: watch::Receiver<bool>,
     thread: JoinHandle<()>,
+    audio_thread: JoinHandle<()>,
 }
 
 /// The engine ends itself within 2 s; past this it is ended.
@@ -51,10 +57,12 @@ const STOP_WITHIN: Duration = Duration::from_millis(2500);
 impl Engine {
     /// Binds the sockets and starts the thread; there are no phones yet.
     pub(crate) fn start(config: EngineConfig) -> Result<Self, Failure> {
-        let EngineConfig { sip, advertise, resolver, secret, tls, capture, clock } = config;
+        let EngineConfig { sip, advertise, resolver, secret, tls, capture, audio, clock } = config;
         let seed = u64::from_be_bytes(random()?);
         let (log, journal) = (EventLog::new(), Journal::default());
         let (stop, stopped) = watch::channel(false);
+        let teller = Teller::new(log.clone(), clock.clone(), stop);
+        let (audio, prepared) = Audio::prepare(audio, &clock, teller.clone());
         let plan = Plan {
             bindings: Bindings {
                 listen: sip.iter().map(|addr| (Transport::Tcp, *addr)).collect(),
@@ -63,7 +71,7 @@ impl Engine {
                 ..Bindings::default()
             },
             clock: clock.clone(),
-            events: sink(log.clone(), &clock, stop, capture.clone()),
+            events: sink(teller.clone(), audio.clone(), capture.clone()),
             tap: Some(Box::new(Onlookers { journal: journal.clone(), capture: capture.clone() })),
         };
         let make = move |bound: &Bound| {
@@ -81,7 +89,19 @@ impl Engine {
                 Failure::misused(format!("{error}: name another address with --sip ADDR:PORT"))
             })
         })?;
-        Ok(Self { handle, clock, log, journal, capture, stopped, thread })
+        let audio_thread = prepared.start(handle.clone())?;
+        Ok(Self {
+            handle,
+            clock,
+            log,
+            journal,
+            audio,
+            teller,
+            capture,
+            stopped,
+            thread,
+            audio_thread,
+        })
     }
 
     /// Where SIP is taken, as events name it.
@@ -90,6 +110,13 @@ impl Engine {
         let udp = bound.udp.iter().map(|addr| (Transport::Udp, *addr));
         let all = udp.chain(bound.listen.iter().copied());
         all.map(|(transport, addr)| format!("{transport}/{addr}")).collect()
+    }
+
+    /// Tells a phone its settings: a phone that is not known is added.
+    pub(crate) async fn apply(&self, settings: PhoneSettings) -> Outcome {
+        self.audio.know(&settings);
+        let order = Command::Apply(Box::new(settings));
+        self.handle.command(order).await.map_err(Failure::failed)
     }
 
     /// Tells something of the process itself.
@@ -107,8 +134,11 @@ impl Engine {
         }
         drop(self.handle.switch().turn(Turn::Stop).await);
         drop(self.handle);
-        self.log.close();
         drop(self.thread.join());
+        self.audio.end();
+        drop(self.audio_thread.join());
+        self.teller.flush();
+        self.log.close();
         if let Some(Err(error)) = self.capture.map(|capture| capture.finish()) {
             complain(&format!("the capture is not complete: {error}"));
         }
@@ -122,24 +152,17 @@ pub(crate) fn stamp(clock: &Clock, at: Instant) -> Stamp {
 }
 
 fn sink(
-    log: EventLog,
-    clock: &Clock,
-    stop: watch::Sender<bool>,
+    teller: Teller,
+    audio: Audio,
     capture: Option<Capture>,
 ) -> Box<dyn FnMut(Instant, phone::Event) + Send> {
-    let (clock, mut annotator) = (clock.clone(), capture.map(Annotator::new));
+    let mut annotator = capture.map(Annotator::new);
     Box::new(move |now, event| {
         if let Some(annotator) = &mut annotator {
             annotator.event(&event);
         }
-        let stamp = stamp(&clock, now);
-        let Some(body) = EventBody::from_event(&event, now, &stamp) else { return };
-        let of_process = matches!(event.kind, EventKind::Stopped);
-        let phone = (!of_process).then(|| event.phone.to_string());
-        log.push(now, &stamp, About { phone, account: event.account }, body);
-        if of_process {
-            stop.send_replace(true);
-        }
+        audio.event(&event);
+        teller.event(now, event);
     })
 }
 

@@ -4,7 +4,6 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use desk::{About, ControlFile, EventBody};
-use phone::Command;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -66,8 +65,7 @@ impl Live {
     /// Tells the phones their settings, then says where they are found.
     pub(crate) async fn start(&self) -> Outcome {
         for settings in self.desk.all_settings() {
-            let order = Command::Apply(Box::new(settings));
-            self.engine.handle.command(order).await.map_err(Failure::failed)?;
+            self.engine.apply(settings).await?;
         }
         self.state.write_json(ControlFile::NAME, &self.file)
     }

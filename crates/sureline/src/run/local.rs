@@ -3,14 +3,17 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use desk::{
-    About, Desk, EventBody, EventLine, EventLog, Events, Line, Patch, Pending, PhoneStatus,
-    Provisioned, Reading, Refused, Scope, Settings, Sheet, Status, TraceLine,
+    About, CallAct, CallName, Desk, Dial, EventBody, EventLine, EventLog, Events, Line, Patch,
+    Pending, PhoneStatus, Provisioned, Reading, Refused, Scope, Settings, Sheet, Status, TraceLine,
+    WhichCall,
 };
 use host::{Clock, Handle};
 use net::Instant;
 use params::{Mac, PhoneSettings};
-use phone::{Command, Endpoint, PhoneView, RegisterStatus};
+use phone::{Command, Endpoint, Order, PhoneView, RegisterStatus};
 
+use super::audio::Audio;
+use super::calls::{audio_status, dialable, pick_call, pressable};
 use super::config::Config;
 use super::engine::{Engine, stamp};
 use super::import::import;
@@ -24,6 +27,7 @@ const TRACE_MARGIN_S: f64 = 1.0;
 #[derive(Clone)]
 pub(crate) struct Local {
     handle: Handle<Endpoint>,
+    audio: Audio,
     clock: Clock,
     log: EventLog,
     journal: Journal,
@@ -36,6 +40,7 @@ impl Local {
     pub(crate) fn new(engine: &Engine, configs: Vec<Config>) -> Self {
         Self {
             handle: engine.handle.clone(),
+            audio: engine.audio.clone(),
             clock: engine.clock.clone(),
             log: engine.log.clone(),
             journal: engine.journal.clone(),
@@ -58,7 +63,10 @@ impl Local {
         let stamp = stamp(&self.clock, now);
         let mut phones: Vec<_> =
             views.iter().map(|view| PhoneStatus::from_view(view, &stamp)).collect();
-        for phone in &mut phones {
+        for (phone, view) in phones.iter_mut().zip(&views) {
+            for (call, seen) in phone.calls.iter_mut().zip(&view.calls) {
+                call.audio = self.audio.figures(seen.id).await.and_then(audio_status);
+            }
             for account in &mut phone.accounts {
                 account.last_moves = self.log.moves(&phone.mac, account.account);
             }
@@ -67,6 +75,48 @@ impl Local {
     }
 
     async fn order_register(&self, line: Line) -> Result<Line, Refused> {
+        let (phone, account) = self.enabled(line).await?;
+        let order = Command::Register { phone, account };
+        self.handle.command(order).await.map_err(|_| ending())?;
+        Ok(Line { phone: Some(phone.to_string()), account: Some(account) })
+    }
+
+    async fn order_call(&self, line: Line, to: &str) -> Result<CallName, Refused> {
+        let target = dialable(to)?;
+        let (phone, account) = self.enabled(line).await?;
+        let number = self.handle.inspect(|endpoint, _| endpoint.new_call_id());
+        let call = number.await.map_err(|_| ending())?;
+        let order = Command::Dial { phone, account, call, target };
+        self.handle.command(order).await.map_err(|_| ending())?;
+        Ok(CallName { id: call.to_string(), phone: phone.to_string(), account })
+    }
+
+    async fn order_act(&self, which: WhichCall, act: CallAct) -> Result<CallName, Refused> {
+        let order = match &act {
+            CallAct::Answer => Order::Answer,
+            CallAct::HangUp => Order::HangUp,
+            CallAct::Hold => Order::Hold,
+            CallAct::Resume => Order::Resume,
+            CallAct::Transfer(to) => Order::Transfer(dialable(to)?),
+            CallAct::Digits(digits) => Order::Digits(pressable(digits)?),
+        };
+        let (views, now) = self.views().await?;
+        let views = match &which.phone {
+            None => views.as_slice(),
+            phone => std::slice::from_ref(pick(&views, phone.as_deref())?),
+        };
+        let stamp = stamp(&self.clock, now);
+        let statuses: Vec<_> =
+            views.iter().map(|view| PhoneStatus::from_view(view, &stamp)).collect();
+        let (name, place) = pick_call(&statuses, which.id.as_deref(), &act)?;
+        let call = views.iter().flat_map(|view| &view.calls).nth(place).ok_or_else(ending)?;
+        let order = Command::Order { call: call.id, order };
+        self.handle.command(order).await.map_err(|_| ending())?;
+        Ok(name)
+    }
+
+    /// The line that is meant, which has to be enabled.
+    async fn enabled(&self, line: Line) -> Result<(Mac, u8), Refused> {
         let (views, _) = self.views().await?;
         let view = pick(&views, line.phone.as_deref())?;
         let enabled = |number: u8| {
@@ -78,17 +128,12 @@ impl Local {
             return Err(Refused::Conflict("no account is enabled".into()));
         };
         match enabled(account) {
-            None => return Err(no_account(account)),
-            Some(false) => {
-                return Err(Refused::Conflict(format!(
-                    "account {account} is not enabled: set account.{account}.enable = 1"
-                )));
-            }
-            Some(true) => {}
+            None => Err(no_account(account)),
+            Some(false) => Err(Refused::Conflict(format!(
+                "account {account} is not enabled: set account.{account}.enable = 1"
+            ))),
+            Some(true) => Ok((view.mac, account)),
         }
-        let order = Command::Register { phone: view.mac, account };
-        self.handle.command(order).await.map_err(|_| ending())?;
-        Ok(Line { phone: Some(view.mac.to_string()), account: Some(account) })
     }
 
     /// Applies what `change` makes of the configuration of a phone.
@@ -105,6 +150,7 @@ impl Local {
             (config.settings(), changed, done, config.mac())
         };
         if !changed.is_empty() {
+            self.audio.know(&settings);
             let order = Command::Apply(Box::new(settings));
             self.handle.command(order).await.map_err(|_| ending())?;
             self.tell_settings(mac, changed, source);
@@ -141,6 +187,17 @@ impl Desk for Local {
 
     fn register(&self, line: Line) -> Pending<'_, Line> {
         Box::pin(self.order_register(line))
+    }
+
+    fn dial(&self, phone: Option<String>, order: Dial) -> Pending<'_, CallName> {
+        Box::pin(async move {
+            let line = Line { phone, account: order.account };
+            self.order_call(line, &order.to).await
+        })
+    }
+
+    fn act(&self, call: WhichCall, act: CallAct) -> Pending<'_, CallName> {
+        Box::pin(self.order_act(call, act))
     }
 
     fn settings(&self, line: Line) -> Pending<'_, Settings> {

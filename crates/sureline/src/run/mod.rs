@@ -1,5 +1,7 @@
 //! `sureline run`: a phone on real sockets.
 
+pub(crate) mod audio;
+mod calls;
 mod capture;
 pub(crate) mod config;
 pub(crate) mod engine;
@@ -12,21 +14,26 @@ pub(crate) mod log;
 mod page;
 mod sheet;
 pub(crate) mod sources;
+mod teller;
 mod writer;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
 
 use desk::Desk as _;
 use host::Clock;
 use params::{Device, Profile};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use voice::Sound;
 
 use crate::attached::block_on;
 use crate::cli::{LogLevel, ProfileArg, RunArgs};
 use crate::name_servers::name_servers;
 use crate::out::{Failure, Outcome, complain};
 use crate::state::StateDir;
+use audio::{AudioConfig, Play};
 use config::Config;
 use engine::{Engine, EngineConfig, resolver, sip_addresses, tls};
 use kept::Kept;
@@ -95,6 +102,7 @@ fn engine_config(
     };
     let clock = Clock::start();
     Ok(EngineConfig {
+        audio: audio(args, settings)?,
         capture: args.pcap.as_deref().map(|path| capture::begin(path, &clock)).transpose()?,
         sip: sip_addresses(&args.sip, settings.common.listen.port),
         advertise: args.advertise,
@@ -102,6 +110,23 @@ fn engine_config(
         secret: state.secret()?,
         tls: tls(&settings.common.tls)?,
         clock,
+    })
+}
+
+fn audio(args: &RunArgs, settings: &params::PhoneSettings) -> Result<AudioConfig, Failure> {
+    let play =
+        match &args.play {
+            None => Play::Silence,
+            Some(path) => Play::Sound(Arc::new(Sound::load(path).map_err(|error| {
+                Failure::misused(format!("{} (--play): {error}", path.display()))
+            })?)),
+        };
+    Ok(AudioConfig {
+        advertise: args.advertise,
+        play,
+        record: args.record.clone(),
+        auto_answer: args.auto_answer.map(Duration::from_secs_f64),
+        ..AudioConfig::of(&settings.common)
     })
 }
 

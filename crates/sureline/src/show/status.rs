@@ -1,6 +1,9 @@
 //! The status of a phone as a page in the terminal.
 
-use desk::{AccountStatus, HopStatus, MoveLine, PhoneStatus, ServerStatus, Status, span};
+use desk::{
+    AccountStatus, AudioStatus, CallStatus, HopStatus, MoveLine, PhoneStatus, ServerStatus, Status,
+    span,
+};
 
 use super::grid::harmless;
 use super::{Cell, Grid, Ink, Paint};
@@ -48,6 +51,8 @@ impl Page {
         for account in accounts {
             page.push('\n');
             page.push_str(&self.account(account));
+            let calls = phone.calls.iter().filter(|call| call.account == account.account);
+            page.push_str(&self.calls(calls));
         }
         page
     }
@@ -159,6 +164,32 @@ impl Page {
         grid.render(self.paint, self.width)
     }
 
+    fn calls<'a>(&self, calls: impl Iterator<Item = &'a CallStatus>) -> String {
+        let mut grid = Grid::indented("    ").dropping(&[4, 5]);
+        let mut title = "calls";
+        for call in calls {
+            let state = match (call.state.as_str(), call.direction.as_str()) {
+                ("ringing", "in") => "rings here",
+                ("ringing", _) => "rings there",
+                (other, _) => other,
+            };
+            let through =
+                call.next_hop.as_ref().map_or(String::new(), |hop| format!("through {hop}"));
+            let sound = call.audio.as_ref().map_or(String::new(), audio_words);
+            grid.row([
+                Cell::inked(Ink::Dim, title),
+                Cell::new(&call.id),
+                Cell::inked(Ink::Bold, state),
+                Cell::new(&call.peer),
+                Cell::inked(Ink::Dim, format!("since {}", clock_time(&call.since))),
+                Cell::inked(Ink::Dim, through),
+                Cell::new(sound),
+            ]);
+            title = "";
+        }
+        grid.render(self.paint, self.width)
+    }
+
     fn moves(&self, moves: &[MoveLine]) -> String {
         let mut grid = Grid::indented("    ").dropping(&[5]);
         let mut title = "last";
@@ -175,6 +206,13 @@ impl Page {
         }
         grid.render(self.paint, self.width)
     }
+}
+
+/// `PCMU, MOS 4.4, loss 0 %, jitter 0.3 ms`.
+fn audio_words(audio: &AudioStatus) -> String {
+    let score = audio.mos.map_or("nothing heard".into(), |mos| format!("MOS {mos:.1}"));
+    let (codec, loss, jitter) = (harmless(&audio.codec), audio.loss_percent, audio.jitter_ms);
+    format!("{codec}, {score}, loss {loss} %, jitter {jitter} ms")
 }
 
 /// ` at udp/127.0.1.2:5060 (secondary), 1 of 2 servers`.
@@ -245,7 +283,8 @@ mod tests {
     {"next_hop":"udp/127.0.1.2:5060","role":"secondary","source":"dns","ttl_left_s":12,"health":"up","reason":null,"last_heard_s":8.0,"rtt_ms":0.5,"retry_after_s":null}]}],
   "next":[{"in_s":11.2,"what":"REGISTER","to":"udp/127.0.1.1:5060","why":"renewal"}],
   "subscriptions":[],"last_moves":[{"seq":46,"event":"failover","at":"2026-01-01T00:00:37.503911Z","method":"REGISTER","from":"udp/127.0.1.1:5060","to":"udp/127.0.1.2:5060","reason":"timed_out"}]}],
- "calls":[]}]}"#;
+ "calls":[{"id":"c1","account":1,"direction":"out","state":"up","peer":"sip:1002@lab.test","next_hop":"udp/127.0.1.2:5060","since":"2026-01-01T00:00:40Z",
+  "audio":{"codec":"PCMU","remote":"127.0.0.1:11780","sent":50,"received":49,"lost":0,"loss_percent":0.5,"jitter_ms":0.3,"buffered_ms":20.0,"round_trip_ms":null,"mos":4.41,"level_db":-12.1}}]}]}"#;
 
     fn page(width: usize) -> String {
         let status: Status = serde_json::from_str(STATUS).unwrap();
@@ -254,13 +293,15 @@ mod tests {
 
     #[test]
     fn the_page_says_where_the_phone_is_what_is_wrong_and_what_comes_next() {
-        let page = page(120);
+        let page = page(140);
         for part in [
             "● account 1  4605  Registered at udp/127.0.1.2:5060, secondary\n",
             "server 1  lab.test  held since",
             "✗  udp/127.0.1.1:5060  down: no answer  primary                     heard 68 s ago",
             "●  udp/127.0.1.2:5060  up               secondary  registered here  heard 8.0 s ago",
             "next  in 11 s  REGISTER  to udp/127.0.1.1:5060  renewal\n",
+            "calls  c1  up  sip:1002@lab.test  since ",
+            "  through udp/127.0.1.2:5060  PCMU, MOS 4.4, loss 0.5 %, jitter 0.3 ms\n",
             "failover  → udp/127.0.1.2:5060  no answer  from udp/127.0.1.1:5060\n",
         ] {
             assert!(page.contains(part), "{part:?} is missing in\n{page}");

@@ -52,11 +52,15 @@ impl Process {
 
     /// The next event that fits, as JSON.
     pub(crate) fn event(&self, fits: impl Fn(&Value) -> bool) -> Value {
+        let mut first = None;
         loop {
             let event: Value = serde_json::from_str(&self.line()).unwrap();
             if fits(&event) {
                 return event;
             }
+            // What happens meanwhile tells the time.
+            let t = event["t"].as_f64().unwrap();
+            assert!(t - *first.get_or_insert(t) < PATIENCE.as_secs_f64(), "the event in time");
         }
     }
 

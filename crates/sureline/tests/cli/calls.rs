@@ -43,6 +43,21 @@ impl Phone {
         self.process.event(|event| event["event"] == "call" && event["state"] == state)
     }
 
+    /// The end of its recorded call; its file may be complete before or after that.
+    fn end_recorded(&self) -> Value {
+        let names = ["call", "recorded"];
+        let part = |event: &Value| {
+            names.contains(&event["event"].as_str().unwrap()) && event["state"] != "up"
+        };
+        let both = [self.process.event(part), self.process.event(part)];
+        assert!(both.iter().any(|it| it["event"] == "recorded" && it["error"].is_null()));
+        let [ended] = both.iter().filter(|it| it["state"] == "ended").collect::<Vec<_>>()[..]
+        else {
+            panic!("{both:?}")
+        };
+        ended.clone()
+    }
+
     /// The only call that it has now.
     fn only_call(&self) -> Value {
         let status: Value = serde_json::from_str(&self.told(&["status", "--json"])).unwrap();
@@ -60,13 +75,18 @@ fn tone(lab: &Lab) -> String {
     path
 }
 
-/// Level and purity of what a file holds, its first and last 200 ms left out.
+/// Level of what a file holds, its first and last 200 ms left out, how pure the tone is in most of
+/// its tenths of a second, and its length.
 fn heard(path: &str) -> (f64, f64, f64) {
     let wav = Wav::parse(&fs::read(path).unwrap()).unwrap();
     let edge = wav.hz as usize / 5;
     let samples = &wav.samples[edge..wav.samples.len() - edge];
     let rate = Rate::from_hz(wav.hz).unwrap();
-    (level_db(samples), share_at(samples, HZ, rate), wav.samples.len() as f64 / f64::from(wav.hz))
+    let pieces = samples.chunks_exact(edge / 2);
+    let mut shares: Vec<_> = pieces.map(|piece| share_at(piece, HZ, rate)).collect();
+    shares.sort_by(f64::total_cmp);
+    let length_s = wav.samples.len() as f64 / f64::from(wav.hz);
+    (level_db(samples), shares[shares.len() / 2], length_s)
 }
 
 fn assert_tone(path: &str, at_least_s: f64) {
@@ -74,6 +94,11 @@ fn assert_tone(path: &str, at_least_s: f64) {
     assert!((level - LEVEL_DB).abs() < 3.0, "{level} dB");
     assert!(share > 0.9, "{share} of it is the tone");
     assert!(length_s > at_least_s, "{length_s} s");
+}
+
+/// Looks until it is so; a process is asked each time, so the number of looks is a limit of time.
+fn until<T>(look: impl Fn() -> T, is_so: impl Fn(&T) -> bool) -> T {
+    (0..2_000).map(|_| look()).find(is_so).expect("it comes about in time")
 }
 
 fn rtp(ended: &Value, field: &str) -> u64 {
@@ -93,11 +118,10 @@ fn a_call_carries_sound_and_the_caller_hangs_up() {
     for part in ["it rings at", "talking to sip:1002@lab.test", "hung up", through.as_str()] {
         assert!(said.contains(part), "{part}: {said}");
     }
-    let ended = called.call("ended");
+    called.call("up");
+    let ended = called.end_recorded();
     assert_eq!((&ended["reason"], &ended["direction"]), (&"other_hung_up".into(), &"in".into()));
     assert!((90..=130).contains(&rtp(&ended, "received")), "{ended}");
-    let recorded = called.process.event_named("recorded");
-    assert_eq!(recorded["path"], record.as_str());
     assert_tone(&record, 1.5);
     let ended = caller.call("ended");
     assert_eq!((&ended["reason"], &ended["state"]), (&"hung_up".into(), &"ended".into()));
@@ -107,4 +131,133 @@ fn a_call_carries_sound_and_the_caller_hangs_up() {
     let (code, log) = caller.process.end();
     assert_eq!(code, Some(0), "{log}");
     assert!(log.contains(&format!("calling sip:1002@lab.test through {through} …")), "{log}");
+}
+
+#[test]
+fn the_called_side_answers_by_hand_and_hangs_up() {
+    let lab = Lab::start(&[]);
+    let (tone, record) = (tone(&lab), lab.path("heard.wav"));
+    let caller = Phone::start(&lab, "1001", "", &["--record", &record]);
+    let called = Phone::start(&lab, "1002", "", &["--play", &tone]);
+    let id = caller.told(&["dial", "1002", "--no-wait"]);
+    assert_eq!(id, "c1\n");
+    let ringing = called.call("ringing");
+    assert!(ringing["peer"].as_str().unwrap().starts_with("sip:1001@lab.test"), "{ringing}");
+    assert_eq!(called.only_call()["state"], "ringing");
+    assert_eq!(called.tell(&["hold"]).status.code(), Some(1), "a call that rings is not held");
+    assert_eq!(called.told(&["answer"]), format!("{}\n", ringing["id"].as_str().unwrap()));
+    caller.call("up");
+    let heard = |event: &Value| event["event"] == "audio" && event["state"] == "heard";
+    caller.process.event(heard);
+    let call = until(|| caller.only_call(), |call| call["audio"]["received"].as_u64() > Some(60));
+    let audio = &call["audio"];
+    assert!(audio["mos"].as_f64().unwrap() > 4.0, "{audio}");
+    assert!((audio["level_db"].as_f64().unwrap() - LEVEL_DB).abs() < 3.0, "{audio}");
+    assert_eq!((&call["state"], &call["direction"]), (&"up".into(), &"out".into()));
+    let page = text(&caller.tell(&["status"]).stdout);
+    assert!(page.contains("sip:1002@lab.test") && page.contains("MOS 4."), "{page}");
+    called.told(&["hangup"]);
+    assert_eq!(caller.end_recorded()["reason"], "other_hung_up");
+    assert_tone(&record, 1.0);
+}
+
+#[test]
+fn a_call_that_is_rejected_or_given_up_says_so() {
+    let lab = Lab::start(&[]);
+    let caller = Phone::start(&lab, "1001", "", &[]);
+    let called = Phone::start(&lab, "1002", "", &[]);
+    let nobody = caller.tell(&["dial", "1009"]);
+    assert_eq!(nobody.status.code(), Some(1));
+    assert!(text(&nobody.stderr).contains("no call with sip:1009@lab.test"), "{nobody:?}");
+
+    caller.told(&["dial", "1002", "--no-wait"]);
+    called.call("ringing");
+    called.told(&["hangup"]);
+    let busy = caller.process.event(|it| it["state"] == "ended" && it["id"] == "c2");
+    assert_eq!((&busy["status"], &busy["reason"]), (&486.into(), &"status_486".into()));
+    assert_eq!(called.call("ended")["reason"], "hung_up");
+
+    caller.told(&["dial", "1002", "--no-wait"]);
+    called.call("ringing");
+    caller.told(&["hangup"]);
+    assert_eq!(called.call("ended")["reason"], "cancelled");
+    let given_up = caller.process.event(|it| it["state"] == "ended" && it["id"] == "c3");
+    assert_eq!(given_up["reason"], "hung_up");
+    let rows = lab.get("/api/requests?server=primary&method=CANCEL");
+    assert_eq!(rows.as_array().unwrap().len(), 1, "{rows}");
+    assert_eq!(caller.tell(&["hangup"]).status.code(), Some(1), "nothing is left");
+    assert_eq!(caller.tell(&["dial", "a b"]).status.code(), Some(2));
+}
+
+#[test]
+fn a_call_is_held_and_resumed_and_keys_arrive() {
+    let lab = Lab::start(&[]);
+    let tone = tone(&lab);
+    let caller = Phone::start(&lab, "1001", "", &["--play", &tone]);
+    let called = Phone::start(&lab, "1002", "", &["--auto-answer"]);
+    caller.told(&["dial", "1002"]);
+    called.call("up");
+    caller.told(&["dtmf", "42#"]);
+    for digit in ["4", "2", "#"] {
+        assert_eq!(called.process.event_named("dtmf")["digit"], digit);
+    }
+    caller.told(&["hold"]);
+    assert_eq!(caller.call("held")["id"], "c1");
+    let quiet = || {
+        let count = || called.only_call()["audio"]["received"].as_u64().unwrap();
+        let before = count();
+        (before, count())
+    };
+    let (before, after) = until(quiet, |(before, after)| before == after);
+    assert!(before == after && before > 0);
+    caller.told(&["resume"]);
+    assert_eq!(caller.call("up")["id"], "c1");
+    until(|| called.only_call()["audio"]["received"].as_u64(), |count| *count > Some(after + 20));
+    caller.told(&["hangup"]);
+    assert_eq!(called.call("ended")["reason"], "other_hung_up");
+}
+
+#[test]
+fn a_transfer_that_the_other_side_declines_leaves_the_call_up() {
+    let lab = Lab::start(&[]);
+    let tone = tone(&lab);
+    let caller = Phone::start(&lab, "1001", "", &["--play", &tone]);
+    let called = Phone::start(&lab, "1002", "", &["--auto-answer"]);
+    caller.told(&["dial", "1002"]);
+    called.call("up");
+    caller.told(&["transfer", "1003"]);
+    let referred = || lab.get("/api/requests?server=primary&method=REFER");
+    let rows = until(referred, |rows| rows[0]["answered"].is_u64());
+    assert_eq!(rows[0]["answered"], 603);
+    assert_eq!(caller.only_call()["state"], "up");
+    caller.told(&["hangup"]);
+    assert_eq!(called.call("ended")["reason"], "other_hung_up");
+}
+
+#[test]
+fn a_call_outlives_its_server_and_the_next_one_goes_through_another() {
+    let lab = Lab::start(&[]);
+    let (tone, record) = (tone(&lab), lab.path("heard.wav"));
+    let caller = Phone::start(&lab, "1001", ONE_RETRY, &["--play", &tone]);
+    let options = ["--auto-answer", "--record", &record];
+    let called = Phone::start(&lab, "1002", "", &options);
+    caller.told(&["dial", "1002"]);
+    called.call("up");
+    lab.fault(&["primary", "mute"]);
+    let received = || called.only_call()["audio"]["received"].as_u64().unwrap_or_default();
+    let before = received();
+    until(received, |count| *count > before + 60);
+    let byes = || lab.get("/api/requests?server=primary&method=BYE").as_array().unwrap().len();
+    assert_eq!(byes(), 0);
+    caller.told(&["hangup"]);
+    assert_eq!(caller.call("ended")["reason"], "hung_up");
+    until(byes, |count| *count > 0);
+    called.told(&["hangup"]);
+    assert_eq!(called.end_recorded()["reason"], "hung_up");
+    assert_tone(&record, 1.0);
+
+    let said = caller.told(&["dial", "1002", "--for", "0.5"]);
+    let (primary, secondary) = (lab.hop("primary", "udp"), lab.hop("secondary", "udp"));
+    assert!(said.contains(&format!("no answer from {primary} for 1.5 s (2 sent)")), "{said}");
+    assert!(said.contains(&format!("talking to sip:1002@lab.test through {secondary}")), "{said}");
 }
