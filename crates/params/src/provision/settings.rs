@@ -46,6 +46,8 @@ pub struct ProvisionSettings {
     pub tells_mac: bool,
     /// As whom the phone presents itself.
     pub agent: ProvisionAgent,
+    /// The file with the certificate that the phone shows; blank: it shows none.
+    pub client_certificate: Box<str>,
 }
 
 /// How a file is uploaded over HTTP.

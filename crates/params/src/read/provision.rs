@@ -58,6 +58,7 @@ fn provision(at: Reader<'_>) -> ProvisionSettings {
         ),
         tells_mac: at.switch("static.auto_provision.user_agent_mac.enable"),
         agent: at.choice("sureline.provision_user_agent"),
+        client_certificate: at.owned("sureline.client_certificate"),
     }
 }
 

@@ -10,9 +10,6 @@ const PROVISION: WebPage = WebPage::SettingsProvision;
 const WEEKLY: &[When] = &[When::Is("static.auto_provision.weekly.enable", &["1"])];
 const FLEXIBLE: &[When] = &[When::Is("static.auto_provision.flexible.enable", &["1"])];
 
-/// Files come from the command line until `sureline run` asks a server for them.
-const NOT_FETCHED: &str = "`sureline run` reads the files it is given and fetches none";
-
 pub(super) const ROWS: &[Row] = &[
     row(
         "static.auto_provision.server.url",
@@ -20,16 +17,14 @@ pub(super) const ROWS: &[Row] = &[
         "",
         "Where configuration files are fetched; $MAC and $PN are filled in.",
     )
-    .our_web(PROVISION, "", "Server URL")
-    .not_used(NOT_FETCHED),
+    .our_web(PROVISION, "", "Server URL"),
     row(
         "static.auto_provision.server.username",
         text(256),
         "",
         "The user name at the provisioning server.",
     )
-    .our_web(PROVISION, "", "User Name")
-    .not_used(NOT_FETCHED),
+    .our_web(PROVISION, "", "User Name"),
     row(
         "static.auto_provision.server.password",
         text(256),
@@ -37,19 +32,16 @@ pub(super) const ROWS: &[Row] = &[
         "The password at the provisioning server.",
     )
     .secret()
-    .our_web(PROVISION, "", "Password")
-    .not_used(NOT_FETCHED),
+    .our_web(PROVISION, "", "Password"),
     row("static.auto_provision.power_on", Kind::Switch, "1", "1: files are fetched at each start.")
-        .our_web(PROVISION, "", "Power On")
-        .not_used(NOT_FETCHED),
+        .our_web(PROVISION, "", "Power On"),
     row(
         "static.auto_provision.repeat.enable",
         Kind::Switch,
         "0",
         "1: files are fetched again and again.",
     )
-    .our_web(PROVISION, "", "Repeatedly")
-    .not_used(NOT_FETCHED),
+    .our_web(PROVISION, "", "Repeatedly"),
     row(
         "static.auto_provision.repeat.minutes",
         Kind::Integer { min: 1, max: 43_200 },
@@ -57,8 +49,7 @@ pub(super) const ROWS: &[Row] = &[
         "Minutes from one fetching to the next.",
     )
     .when(&[When::Is("static.auto_provision.repeat.enable", &["1"])])
-    .our_web(PROVISION, "", "Interval (Minutes)")
-    .not_used(NOT_FETCHED),
+    .our_web(PROVISION, "", "Interval (Minutes)"),
     row(
         "static.auto_provision.weekly.enable",
         Kind::Switch,
@@ -73,8 +64,7 @@ pub(super) const ROWS: &[Row] = &[
         "The days, 0 for Sunday.",
     )
     .when(WEEKLY)
-    .our_web(PROVISION, "", "Day Of Week")
-    .not_used(NOT_FETCHED),
+    .our_web(PROVISION, "", "Day Of Week"),
     row(
         "static.auto_provision.weekly.begin_time",
         Kind::TimeOfDay,
@@ -82,8 +72,7 @@ pub(super) const ROWS: &[Row] = &[
         "Not before this time of day.",
     )
     .when(WEEKLY)
-    .our_web(PROVISION, "", "Weekly Begin Time")
-    .not_used(NOT_FETCHED),
+    .our_web(PROVISION, "", "Weekly Begin Time"),
     row(
         "static.auto_provision.weekly.end_time",
         Kind::TimeOfDay,
@@ -91,8 +80,7 @@ pub(super) const ROWS: &[Row] = &[
         "Not after this time of day.",
     )
     .when(WEEKLY)
-    .our_web(PROVISION, "", "Weekly End Time")
-    .not_used(NOT_FETCHED),
+    .our_web(PROVISION, "", "Weekly End Time"),
     row(
         "static.auto_provision.flexible.enable",
         Kind::Switch,
@@ -107,8 +95,7 @@ pub(super) const ROWS: &[Row] = &[
         "Days from one fetching to the next.",
     )
     .when(FLEXIBLE)
-    .our_web(PROVISION, "", "Flexible Interval (Days)")
-    .not_used(NOT_FETCHED),
+    .our_web(PROVISION, "", "Flexible Interval (Days)"),
     row(
         "static.auto_provision.flexible.begin_time",
         Kind::TimeOfDay,
@@ -116,8 +103,7 @@ pub(super) const ROWS: &[Row] = &[
         "Not before this time of day.",
     )
     .when(FLEXIBLE)
-    .our_web(PROVISION, "", "Flexible Begin Time")
-    .not_used(NOT_FETCHED),
+    .our_web(PROVISION, "", "Flexible Begin Time"),
     row(
         "static.auto_provision.flexible.end_time",
         Kind::TimeOfDay,
@@ -125,8 +111,7 @@ pub(super) const ROWS: &[Row] = &[
         "Not after this time of day.",
     )
     .when(FLEXIBLE)
-    .our_web(PROVISION, "", "Flexible End Time")
-    .not_used(NOT_FETCHED),
+    .our_web(PROVISION, "", "Flexible End Time"),
     row(
         "static.auto_provision.pnp_enable",
         Kind::Switch,
@@ -171,39 +156,33 @@ pub(super) const ROWS: &[Row] = &[
         "0",
         "1: local changes are uploaded to the server.",
     )
-    .when(&[When::Is("static.auto_provision.custom.protect", &["1"])])
-    .not_used(NOT_FETCHED),
+    .when(&[When::Is("static.auto_provision.custom.protect", &["1"])]),
     row(
         "static.auto_provision.custom.upload_method",
         Kind::Switch,
         "0",
         "How they are uploaded: 0 by PUT.",
-    )
-    .not_used(NOT_FETCHED),
+    ),
     row("static.auto_provision.aes_key_16.com", text(32), "", "The AES key of the common file.")
         .secret()
-        .our_web(PROVISION, "", "Common AES Key")
-        .not_used(NOT_FETCHED),
+        .our_web(PROVISION, "", "Common AES Key"),
     row("static.auto_provision.aes_key_16.mac", text(32), "", "The AES key of the MAC file.")
         .secret()
-        .our_web(PROVISION, "", "MAC-Oriented AES Key")
-        .not_used(NOT_FETCHED),
+        .our_web(PROVISION, "", "MAC-Oriented AES Key"),
     row(
         "static.auto_provision.aes_key.com",
         text(64),
         "",
         "The AES key of the common file, as later firmware calls it.",
     )
-    .secret()
-    .not_used(NOT_FETCHED),
+    .secret(),
     row(
         "static.auto_provision.aes_key.mac",
         text(64),
         "",
         "The AES key of the MAC file, as later firmware calls it.",
     )
-    .secret()
-    .not_used(NOT_FETCHED),
+    .secret(),
     row(
         "static.auto_provision.aes_key_in_file",
         Kind::Switch,
@@ -216,15 +195,13 @@ pub(super) const ROWS: &[Row] = &[
         Kind::Switch,
         "0",
         "1: only encrypted files are taken.",
-    )
-    .not_used(NOT_FETCHED),
+    ),
     row(
         "static.auto_provision.encryption.config",
         Kind::Switch,
         "0",
         "1: local changes are encrypted when they are uploaded.",
-    )
-    .not_used(NOT_FETCHED),
+    ),
     row(
         "static.auto_provision.reboot_force.enable",
         Kind::Switch,
@@ -237,29 +214,25 @@ pub(super) const ROWS: &[Row] = &[
         Kind::Integer { min: 1, max: 3600 },
         "5",
         "Seconds that one attempt to fetch a file gets.",
-    )
-    .not_used(NOT_FETCHED),
+    ),
     row(
         "static.auto_provision.attempt_before_failed",
         Kind::Integer { min: 1, max: 100 },
         "3",
         "Attempts to fetch a file.",
-    )
-    .not_used(NOT_FETCHED),
+    ),
     row(
         "static.auto_provision.retry_delay_after_file_transfer_failed",
         Kind::Integer { min: 0, max: 3600 },
         "5",
         "Seconds between attempts.",
-    )
-    .not_used(NOT_FETCHED),
+    ),
     row(
         "static.auto_provision.user_agent_mac.enable",
         Kind::Switch,
         "1",
         "1: the server is told the phone's address.",
-    )
-    .not_used(NOT_FETCHED),
+    ),
     row(
         "static.auto_provision.config_version.com",
         text(256),
@@ -295,8 +268,16 @@ pub(super) const ROWS: &[Row] = &[
         "As whom the phone presents itself to an HTTP server of configuration files.",
     )
     .our_web(PROVISION, "", "User Agent")
-    .ours()
-    .not_used(NOT_FETCHED),
+    .ours(),
+    row(
+        "sureline.client_certificate",
+        text(512),
+        "",
+        "A PEM file with the certificate and key that the phone shows to HTTPS servers of \
+         configuration files.",
+    )
+    .our_web(PROVISION, "", "Client Certificate")
+    .ours(),
     row(
         "overwrite_mode",
         Kind::Switch,
@@ -312,8 +293,7 @@ pub(super) const ROWS: &[Row] = &[
         "1: a model named in [ ] fetches its own lines only.",
     )
     .in_file(HomeFile::Boot),
-    row("static.custom_mac_cfg.url", URL, "", "Another place for the MAC file.")
-        .not_used(NOT_FETCHED),
+    row("static.custom_mac_cfg.url", URL, "", "Another place for the MAC file."),
     row("static.firmware.url", URL, "", "New firmware.")
         .not_used("sureline is a program: it has no firmware to load"),
 ];
@@ -321,5 +301,5 @@ pub(super) const ROWS: &[Row] = &[
 const fn dial_code(pattern: &'static str) -> Row {
     row(pattern, text(512), "", "Provisioning that starts when a code is dialled.")
         .n_to(50)
-        .not_used(PROVISIONING)
+        .not_used("provisioning is begun by command, page or server, not by dialling")
 }
