@@ -11,15 +11,19 @@ use crate::tree::SOURCES;
 const OWNER: &str = "params";
 /// The folder in which keys are made into settings, as in `field: at.number("key")`.
 const READERS: &str = "crates/params/src/read";
-/// A machine beside the table, which acts by settings of its own.
-const FETCHER: &str = "/provision/";
+/// A machine beside the table, which acts by settings of its own, and its tests.
+const FETCHER: [&str; 2] = ["/src/provision/", "/tests/params/provisioning/"];
 /// It looks at settings, but nothing acts by it.
 const ONLOOKER: &str = "advise";
+
+fn is_of_fetcher(source: &Source) -> bool {
+    FETCHER.iter().any(|folder| source.path.contains(folder))
+}
 
 /// The keys that texts and comments of tests outside the table's crate name, with `#` for each number.
 fn named_in_tests() -> BTreeSet<String> {
     let mut named = BTreeSet::new();
-    let counts = |source: &&Source| source.owner != OWNER || source.path.contains(FETCHER);
+    let counts = |source: &&Source| source.owner != OWNER || is_of_fetcher(source);
     for source in SOURCES.iter().filter(counts) {
         for token in source.tokens.iter() {
             if let Kind::Text(text) | Kind::Comment(text) = &token.kind
@@ -102,7 +106,9 @@ fn fields_of(source: &Source) -> Vec<(String, String)> {
     let is_colon = |at: usize| code.get(at).is_some_and(|token| token.is_mark(':'));
     let field = |at: usize| {
         let name = code[at].word()?;
-        let begins = is_colon(at + 1) && !is_colon(at + 2) && (at == 0 || !is_colon(at - 1));
+        let before = at.checked_sub(1).map(|before| code[before]);
+        let is_other = |token: &Token| token.is_mark(':') || token.word() == Some("let");
+        let begins = is_colon(at + 1) && !is_colon(at + 2) && !before.is_some_and(is_other);
         let key = begins.then(|| first_text(&code[at + 2..]))??;
         Some((key, name.to_owned()))
     };
@@ -132,7 +138,7 @@ fn what_a_key_that_claims_to_act_sets_is_read() {
     let mut read: BTreeSet<&str> = BTreeSet::new();
     let acting = |source: &&Source| {
         let looks_on = [OWNER, ONLOOKER].contains(&source.owner.as_str());
-        !looks_on || source.path.contains(FETCHER)
+        !looks_on || is_of_fetcher(source)
     };
     for source in SOURCES.iter().filter(acting) {
         let code = source.product_tokens();
