@@ -198,6 +198,24 @@ fn files_are_decrypted_with_the_key_of_their_kind() {
     );
 }
 
+// static.auto_provision.aes_key_16.com, .aes_key.com, .aes_key_16.mac, .aes_key.mac
+#[test]
+fn a_key_has_the_name_of_either_firmware() {
+    const KEY: &str = "0123456789abcdef";
+    let secret = AesKey::new(&params::Secret::new(KEY)).unwrap();
+    for (key, file) in [
+        ("static.auto_provision.aes_key_16.com", COMMON),
+        ("static.auto_provision.aes_key.com", COMMON),
+        ("static.auto_provision.aes_key_16.mac", MAC),
+        ("static.auto_provision.aes_key.mac", MAC),
+    ] {
+        let mut bench = Bench::new(&format!("{key} = {KEY}\n"));
+        bench.script(file, vec![Reply::File(secret.encrypt(b"account.1.label = secret\n"))]);
+        bench.run(Trigger::Start);
+        assert_eq!(bench.value(LABEL), "secret", "{key}");
+    }
+}
+
 #[test]
 fn the_server_is_told_who_asks() {
     for (set, agent) in [
