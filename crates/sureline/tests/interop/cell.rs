@@ -24,7 +24,7 @@ pub(crate) struct Cell<'a> {
     servers: BTreeMap<Server, Kamailio>,
     phone: Option<Phone>,
     capture: Capture,
-    _knot: Knot,
+    knot: Option<Knot>,
     network: Network,
 }
 
@@ -60,6 +60,10 @@ impl<'a> Cell<'a> {
                 transport: row.transport,
                 digest: server != Server::Fallback,
                 certificate: certificates.remove(&server),
+                custom: match row.trouble {
+                    Trouble::Custom(custom) => Some(custom),
+                    _ => None,
+                },
             };
             servers.insert(server, Kamailio::start(setup, &folder, &network));
         }
@@ -68,7 +72,7 @@ impl<'a> Cell<'a> {
             kamailio.wait_until_ready(&network);
         }
         let capture = Capture::start(&folder);
-        Self { row, folder, servers, phone: None, capture, _knot: knot, network }
+        Self { row, folder, servers, phone: None, capture, knot: Some(knot), network }
     }
 
     /// Starts the phone; `lines` are added to its configuration.
@@ -86,6 +90,15 @@ impl<'a> Cell<'a> {
         let (fault, at_s) = (self.row.fault(), wall_s());
         self.each(servers, |server, network| server.fail(fault, network));
         at_s
+    }
+
+    /// Makes the name server fail in the way of the row.
+    pub(crate) fn fail_names(&mut self) {
+        match self.row.fault() {
+            Fault::Stopped => drop(self.knot.take()),
+            Fault::Blackholed => self.network.blackhole(knot::ADDRESS),
+            other => panic!("a name server that is {other:?}"),
+        }
     }
 
     /// Ends the fault of the row; says since when.
@@ -217,6 +230,9 @@ impl<'a> Cell<'a> {
             self.removed(*holder);
         }
         let requests = self.requests();
+        // A34: none between the next hops of one server, nor between proxies.
+        let mut earlier = requests[..before].iter().filter(|request| request.removes());
+        assert!(earlier.all(|request| request.to == Server::Fallback), "{requests:#?}");
         let removals = requests[before..].iter().filter(|request| request.removes());
         let removed: BTreeSet<Server> = removals.map(|request| request.to).collect();
         assert_eq!(removed, holders.iter().copied().collect(), "unregistered at the end");

@@ -52,10 +52,12 @@ pub(crate) fn speaks_for_all_phones() {
     }));
     let (first_s, _) = errors[0];
     let all = longest(tries.iter().map(|tried| moved_at(&moves, tried) - first_s));
-    println!(
-        "{} errors, acted upon within {quoted:.4} s; all moved within {all:.4} s",
-        errors.len()
-    );
+    crate::say(&format!(
+        "{} ICMP errors for {PHONES} phones: acted upon within {:.1} ms, all moved within {:.1} ms",
+        errors.len(),
+        quoted * 1e3,
+        all * 1e3
+    ));
     assert!(quoted < QUOTED_WITHIN_S, "an error was acted upon after {quoted} s");
     assert!(all < SHARED_WITHIN_S, "the last phone moved {all} s after the first error");
 }

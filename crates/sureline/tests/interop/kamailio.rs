@@ -60,6 +60,32 @@ pub(crate) struct Setup {
     pub(crate) digest: bool,
     /// What it shows over TLS.
     pub(crate) certificate: Option<Pem>,
+    /// A further definition for its configuration.
+    pub(crate) custom: Option<Custom>,
+}
+
+/// Ways of a registrar that phones meet now and then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Custom {
+    /// A nonce is good for 5 s; an old one is challenged as a wrong password is.
+    ShortNonce,
+    /// The same, but an old one is called stale.
+    StaleNonce,
+    /// Passwords are asked for with SHA-256.
+    Sha256,
+    /// Less than 60 s is refused.
+    LongLease,
+}
+
+impl Custom {
+    const fn define(self) -> &'static str {
+        match self {
+            Self::ShortNonce => "SHORT_NONCE",
+            Self::StaleNonce => "STALE_NONCE",
+            Self::Sha256 => "SHA_256",
+            Self::LongLease => "LONG_LEASE",
+        }
+    }
 }
 
 /// One running registrar.
@@ -85,7 +111,7 @@ impl Kamailio {
     }
 
     fn launch(&mut self, network: &Network) {
-        let Setup { server, transport, digest, certificate } = &self.setup;
+        let Setup { server, transport, digest, certificate, custom } = &self.setup;
         let config = self.folder.join("kamailio.cfg");
         fs::write(&config, CONFIG).unwrap();
         let mut args: Vec<String> =
@@ -96,6 +122,9 @@ impl Kamailio {
         args.extend(["-l".to_owned(), format!("{transport}:{}", server.addr(*transport))]);
         if *digest {
             args.extend(["-A".to_owned(), "WITH_DIGEST".to_owned()]);
+        }
+        if let Some(custom) = custom {
+            args.extend(["-A".to_owned(), custom.define().to_owned()]);
         }
         if certificate.is_some() {
             let file = |name| format!("\"{}\"", self.folder.join(name).display());

@@ -3,7 +3,7 @@
 use net::Transport;
 
 use crate::cell::Cell;
-use crate::kamailio::Fault;
+use crate::kamailio::{Custom, Fault};
 use crate::stories;
 
 /// One row of `matrix.tsv`.
@@ -40,6 +40,8 @@ pub(crate) enum Trouble {
     Fault(Fault),
     /// The primary shows this certificate.
     Certificate(BadCertificate),
+    /// Registrars are set up like this.
+    Custom(Custom),
     /// Nothing but what the settings say.
     Settings,
 }
@@ -113,13 +115,17 @@ fn read(line: &str) -> Row {
 }
 
 fn trouble_of(name: &str) -> Option<Trouble> {
-    let certificate = match name {
-        "other-name" => Some(BadCertificate::OtherName),
-        "other-authority" => Some(BadCertificate::OtherAuthority),
-        "expired" => Some(BadCertificate::Expired),
-        "settings" => return Some(Trouble::Settings),
+    let other = match name {
+        "settings" => Some(Trouble::Settings),
+        "other-name" => Some(Trouble::Certificate(BadCertificate::OtherName)),
+        "other-authority" => Some(Trouble::Certificate(BadCertificate::OtherAuthority)),
+        "expired" => Some(Trouble::Certificate(BadCertificate::Expired)),
+        "short-nonce" => Some(Trouble::Custom(Custom::ShortNonce)),
+        "stale-nonce" => Some(Trouble::Custom(Custom::StaleNonce)),
+        "sha-256" => Some(Trouble::Custom(Custom::Sha256)),
+        "long-lease" => Some(Trouble::Custom(Custom::LongLease)),
         _ => None,
     };
     let fault = Fault::NAMES.into_iter().find(|(known, _)| *known == name);
-    certificate.map(Trouble::Certificate).or(fault.map(|(_, fault)| Trouble::Fault(fault)))
+    other.or(fault.map(|(_, fault)| Trouble::Fault(fault)))
 }

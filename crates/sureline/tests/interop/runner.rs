@@ -10,6 +10,7 @@ use net::Instant;
 
 use crate::cell::Cell;
 use crate::matrix::Row;
+use crate::say;
 
 /// How many cells run at once: they wait most of the time.
 const AT_ONCE: usize = 24;
@@ -40,7 +41,8 @@ pub(crate) fn run(rows: &[Row]) {
     });
     let took = clock.now().since(Instant::ZERO);
     let failed = failed.into_inner().unwrap();
-    println!("{} cells, {} failed, {:.1} s", rows.len(), failed.len(), took.as_secs_f64());
+    let (cells, wrong) = (rows.len(), failed.len());
+    say(&format!("{cells} cells of the matrix, {wrong} failed, {:.1} s", took.as_secs_f64()));
     assert!(failed.is_empty(), "{}", failed.join("\n"));
     assert!(took < TIME_LIMIT, "took {took:?} of {TIME_LIMIT:?}");
 }

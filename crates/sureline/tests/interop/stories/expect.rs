@@ -9,7 +9,7 @@ use crate::cell::{Cell, Contact, sends_icmp};
 use crate::kamailio::Fault;
 use crate::knot::DOMAIN;
 use crate::matrix::Dns;
-use crate::phone::{EXPIRES_S, USER};
+use crate::phone::USER;
 use crate::servers::Server;
 use crate::wait::{Patience, until, wall_s};
 use crate::wire::Request;
@@ -141,7 +141,7 @@ fn is_readable(cell: &Cell<'_>, server: Server) -> bool {
 
 /// Behaviour §7: half of the lease, up to 10 % of the lease earlier, counted from its request.
 pub(crate) fn assert_refresh(granted: &Request, next: &Contact) {
-    let lease_s = f64::from(EXPIRES_S);
+    let lease_s = f64::from(granted.expires.expect("a REGISTER says for how long"));
     let after = next.at_s - granted.at_s;
     let window = (0.4 * lease_s - TOLERANCE_S)..(0.5 * lease_s + TOLERANCE_S);
     assert!(window.contains(&after), "the next REGISTER comes after {after} s");

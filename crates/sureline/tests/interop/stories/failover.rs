@@ -4,6 +4,7 @@
 use super::expect::{assert_challenged, assert_given_up, assert_refresh, begin, next_contact};
 use crate::cell::Cell;
 use crate::kamailio::Fault;
+use crate::knot::TTL_S;
 use crate::servers::Server::{self, Primary, Secondary};
 
 pub(crate) fn play(mut cell: Cell<'_>) {
@@ -40,6 +41,21 @@ pub(crate) fn play(mut cell: Cell<'_>) {
     cell.granted(Primary, back.at_s);
     assert_holds(&cell, Primary);
     cell.finish(&[Primary]);
+}
+
+/// The same while the name server does not answer either, and the time of its records is over.
+/// Behaviour §3: the next hop of a live lease stays usable, and the last good answer is served.
+pub(crate) fn without_dns(mut cell: Cell<'_>) {
+    let lease = begin(&mut cell, &[]);
+    cell.fail_names();
+    let failed_s = cell.fail(&[Primary]);
+    let next = next_contact(&cell, &lease);
+    assert_refresh(&lease, &next);
+    let moved = cell.granted(Secondary, failed_s);
+    assert!(moved.at_s - lease.at_s > f64::from(TTL_S), "{moved:#?}");
+    assert_given_up(&cell, (Primary, Secondary), failed_s);
+    assert_challenged(&cell, &moved);
+    cell.finish(&[Secondary]);
 }
 
 /// What the phone shows has a 200 OK behind it.
