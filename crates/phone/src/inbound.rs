@@ -296,7 +296,7 @@ impl Endpoint {
         if let Some((phone, account)) = line.and_then(|line| self.by_line.get(&line).copied()) {
             let wanted = |candidate: &Account| candidate.number() == account;
             let trusted = self.trusts(now, phone, from, wanted).is_some();
-            return if trusted || self.welcomes_strangers(phone) {
+            return if trusted || self.welcomes_strangers(phone, account) {
                 Owner::Account { phone, account }
             } else {
                 Owner::Stranger
@@ -310,11 +310,12 @@ impl Endpoint {
         }
     }
 
-    fn welcomes_strangers(&self, phone: u32) -> bool {
+    fn welcomes_strangers(&self, phone: u32, account: u8) -> bool {
         let phone = usize::try_from(phone).ok().and_then(|index| self.phones.get(index));
         phone.is_some_and(|phone| {
-            let common = &phone.device.common;
-            !common.trust_ctrl || common.strangers == Strangers::Accept
+            let mut accounts = phone.accounts.iter().filter(|a| a.number() == account);
+            phone.device.common.strangers == Strangers::Accept
+                || accounts.any(|account| !account.takes_trusted_only())
         })
     }
 

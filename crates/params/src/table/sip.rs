@@ -205,8 +205,7 @@ pub(super) const ROWS: &[Row] = &[
         "1: the same for one account, where sip.trust_ctrl is 0.",
     )
     .when(&[When::Is("sip.trust_ctrl", &["0"])])
-    .our_web(ACCOUNT_ADVANCED, "Trust", "Trust Control")
-    .not_used("sip.trust_ctrl decides for all accounts"),
+    .our_web(ACCOUNT_ADVANCED, "Trust", "Trust Control"),
     row(
         "sip.notify_reboot_enable",
         of(NotifyReboot::CHOICES),

@@ -308,6 +308,12 @@ impl Account {
         self.core.trusts_ip(ctx, ip)
     }
 
+    /// Whether requests are taken from the trusted set alone (`sip.trust_ctrl`,
+    /// `account.X.sip_trust_ctrl`).
+    pub(crate) fn takes_trusted_only(&self) -> bool {
+        self.core.policy.trust_ctrl
+    }
+
     /// The user part of the address-of-record.
     pub(crate) fn user(&self) -> &str {
         self.core.user.user_name.split('@').next().unwrap_or_default()

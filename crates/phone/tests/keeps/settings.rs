@@ -165,7 +165,7 @@ fn stranger_is_told(keys: &str) -> Option<String> {
     bench.world.trace().to(server(2)).next().map(sim::Row::first_line)
 }
 
-// sip.trust_ctrl, sureline.strangers
+// sip.trust_ctrl, account.X.sip_trust_ctrl, sureline.strangers
 #[test]
 fn a_stranger_gets_what_the_keys_say() {
     let trusting = "sip.trust_ctrl = 1\nsureline.strangers =";
@@ -173,6 +173,8 @@ fn a_stranger_gets_what_the_keys_say() {
     assert_eq!(stranger_is_told(&format!("{trusting} 403")).unwrap(), "SIP/2.0 403 Forbidden");
     assert_eq!(stranger_is_told(&format!("{trusting} accept")).unwrap(), "SIP/2.0 200 OK");
     assert_eq!(stranger_is_told("sip.trust_ctrl = 0").unwrap(), "SIP/2.0 200 OK");
+    let own = "sip.trust_ctrl = 0\naccount.1.sip_trust_ctrl = 1";
+    assert_eq!(stranger_is_told(own), None);
 }
 
 // sureline.udp_to_tcp
