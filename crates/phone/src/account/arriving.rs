@@ -17,7 +17,8 @@ use crate::context::{Context, Hop, name_of};
 use crate::event::{EventKind, HopName, MoveKind, Why};
 
 impl Upkeep {
-    // Guide, "REGISTER Failover" step 4, "REGISTER Fallback" step 4: the server answers 200 OK.
+    // Guide, "REGISTER Failover" step 4: the secondary answers 200 OK.
+    // Guide, "REGISTER Fallback" step 4: the fallback server answers 200 OK.
     /// A 2xx with our binding in it.
     pub(super) fn granted(&mut self, core: &mut Core, ctx: &mut Context<'_>, grant: Grant) {
         let State::Passing(mut pass) = std::mem::replace(&mut self.state, State::Idle) else {

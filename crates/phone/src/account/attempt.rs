@@ -287,7 +287,8 @@ impl Attempt {
         Progress::Pending
     }
 
-    // Guide, "REGISTER Failover" step 2, "REGISTER Fallback" step 2: three times by default.
+    // Guide, "REGISTER Failover" step 2: three times by default.
+    // Guide, "REGISTER Fallback" step 2: the same at the working server.
     fn retransmit(&mut self, ctx: &mut Context<'_>) {
         let Flow::Udp { socket, .. } = self.flow else { return };
         ctx.suspect(&self.hop);

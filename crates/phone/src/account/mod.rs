@@ -328,7 +328,8 @@ impl Account {
         earliest([upkeep, farewell, call])
     }
 
-    // Guide, "INVITE Failover" step 1, "INVITE Fallback" step 1: phone A places a call to phone B.
+    // Guide, "INVITE Failover" step 1: phone A places a call to phone B.
+    // Guide, "INVITE Fallback" step 1: the same.
     /// Calls somebody.
     pub(crate) fn dial(&mut self, ctx: &mut Context<'_>, id: CallId, target: String) {
         let server = self.core.identity().server(self.core.registration(FIRST).server);

@@ -196,8 +196,8 @@ impl Walk {
         waited
     }
 
-    // Guide, "REGISTER Failover" step 1 and step 3, "REGISTER Fallback" step 1: the primary or working
-    // server first; after no response the next one.
+    // Guide, "REGISTER Failover" step 1 and step 3: the primary first, after no response the secondary.
+    // Guide, "REGISTER Fallback" step 1: the working server first.
     /// Goes on to the next candidate, unless an attempt is open.
     pub(crate) fn advance(&mut self, ctx: &mut Context<'_>, core: &Core) -> Step {
         while self.trying.is_none() {

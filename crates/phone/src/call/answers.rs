@@ -95,8 +95,8 @@ impl Dialling {
         call.stage = Stage::Dialling(self);
     }
 
-    // Guide, "INVITE Failover" message 4 and step 2, "INVITE Fallback" message 4 and step 2: the server
-    // answers 200 OK, phone B has taken the call.
+    // Guide, "INVITE Failover" step 2 and message 4: phone B has taken the call, by the secondary.
+    // Guide, "INVITE Fallback" step 2 and message 4: the same by the fallback server.
     /// A 2xx on the open attempt.
     pub(super) fn accepted(
         mut self: Box<Self>,

@@ -464,8 +464,8 @@ pub(crate) fn request_uri(target: &str, host: &str) -> String {
     format!("sip:{}@{}", crate::text::user(target), crate::text::host(host))
 }
 
-// Guide, "INVITE Failover" message 1, "INVITE Fallback" message 1: the INVITE goes to the primary or
-// the working server first; messages 2 and 3: after its retries the next candidate is asked.
+// Guide, "INVITE Failover" messages 1 to 3: the primary, its retries, then the secondary.
+// Guide, "INVITE Fallback" messages 1 to 3: the working server, its retries, then the fallback server.
 /// The candidates of an INVITE (behaviour §4).
 fn legs(line: &Line<'_>, ctx: &Context<'_>) -> Vec<Leg> {
     let core = &*line.core;

@@ -419,3 +419,22 @@ fn settings_of_an_account_in_a_call_wait_for_its_end() {
     let last: Vec<_> = registers[1..].iter().map(|got| (got.to.as_str(), got.expires)).collect();
     assert_eq!(last, [("sip:1001@pbx.test", Some(0)), ("sip:2002@pbx.test", Some(3600))]);
 }
+
+// A26: a route that is a name is located with failover; the call whose server died can be ended.
+#[test]
+fn a_bye_fails_over_where_the_route_is_a_name() {
+    let names = "dns_cache_a.5.name = route.test\ndns_cache_a.5.ip = 192.0.2.1\n\
+                 dns_cache_a.6.name = route.test\ndns_cache_a.6.ip = 192.0.2.2";
+    let mut bench = two(&format!("{}{names}", hops(2)));
+    let first = bench.servers[0];
+    bench.world.node_mut(first).record_route = Some("<sip:route.test:5060;lr>");
+    let call = bench.dial("1002");
+    bench.run_to(12.0);
+    assert_eq!(bench.call_story().last().unwrap(), "up 200");
+    bench.world.fault(sim::Fault::at(first, sim::Trouble::Blackhole));
+    bench.world.command(bench.phone, Command::Order { call, order: Order::HangUp });
+    bench.run_to(13.0);
+    assert_eq!(bench.call_story().last().unwrap(), "ended - hung_up", "the user does not wait");
+    bench.run_to(25.0);
+    assert_eq!(bench.got_of(2, "BYE").len(), 1);
+}

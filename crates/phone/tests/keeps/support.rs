@@ -73,6 +73,8 @@ pub struct Got {
 pub struct Registrar {
     pub does: Does,
     pub invite: Invite,
+    /// The Record-Route of answers to INVITE.
+    pub record_route: Option<&'static str>,
     tag: String,
     /// INVITEs that rang, to be answered or ended later.
     pub rung: Vec<(Request, Option<SocketAddr>)>,
@@ -100,6 +102,7 @@ impl Registrar {
         Self {
             does,
             invite: Invite::Answer,
+            record_route: None,
             tag,
             rung: Vec::new(),
             got: Vec::new(),
@@ -191,7 +194,7 @@ impl Registrar {
                 self.out.push_back(way.answer(says(180, "Ringing").finish(None)));
             }
             Invite::Answer => {
-                let bytes = accept(request, from, &self.tag);
+                let bytes = accept(request, from, (&self.tag, self.record_route));
                 self.out.push_back(way.answer(bytes));
             }
         }
@@ -202,7 +205,7 @@ impl Registrar {
         let (request, from) = self.rung.last().cloned().expect("an INVITE that rang");
         let to = from.expect("over UDP");
         let bytes = if status == 200 {
-            accept(&request, to, &self.tag)
+            accept(&request, to, (&self.tag, self.record_route))
         } else {
             Writer::response(&request, status, "Said", Some(&self.tag), to).finish(None)
         };
@@ -211,8 +214,16 @@ impl Registrar {
 }
 
 /// The 200 OK of the other phone, whose Contact is the server itself.
-fn accept(request: &Request, from: SocketAddr, tag: &str) -> bytes::Bytes {
-    Writer::response(request, 200, "OK", Some(tag), from)
+fn accept(
+    request: &Request,
+    from: SocketAddr,
+    (tag, record_route): (&str, Option<&str>),
+) -> bytes::Bytes {
+    let mut writer = Writer::response(request, 200, "OK", Some(tag), from);
+    if let Some(route) = record_route {
+        writer = writer.header("Record-Route", route);
+    }
+    writer
         .header("Contact", "<sip:1002@192.0.2.200:5060>")
         .finish(Some(("application/sdp", SDP.as_bytes())))
 }
