@@ -75,6 +75,10 @@ pub struct Provisioned {
     pub changed: Vec<String>,
     /// What was wrong in the files, each with file and line.
     pub problems: Vec<String>,
+    /// Where a server was asked: what came of it, which value changed by which file and line, and
+    /// every file that came, a line each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fetched: Vec<String>,
 }
 
 /// One message of a trace.

@@ -67,7 +67,7 @@ pub struct ServiceConfig {
 pub struct Provisioning(mpsc::Sender<Order>);
 
 /// The provisioning has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the phone is ending")]
 pub struct Ended;
 

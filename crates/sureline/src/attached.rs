@@ -149,7 +149,11 @@ pub(crate) fn provision(args: &ReachArgs) -> Outcome {
         for problem in &done.problems {
             complain(problem);
         }
+        for line in &done.fetched {
+            say(line)?;
+        }
         match done.changed.as_slice() {
+            _ if !done.fetched.is_empty() => Ok(()),
             [] => say("nothing changed"),
             keys => say(&format!("changed: {}", keys.join(", "))),
         }

@@ -40,7 +40,7 @@ pub(crate) enum Command {
     Transfer(TransferArgs),
     /// Presses keys in a call.
     Dtmf(DtmfArgs),
-    /// Makes the running phone read its files again.
+    /// Makes the running phone read its files again, or fetch them from its server.
     Provision(ReachArgs),
     /// Prints the events of the running phone, one JSON object a line.
     Events(EventsArgs),
@@ -70,8 +70,9 @@ pub(crate) struct ReachArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// Configuration files in the order given (common file, then MAC file), or a provisioning folder.
-    #[arg(value_name = "FILE|DIR")]
+    /// Configuration files in the order given (common file, then MAC file), a provisioning folder, or
+    /// the URL of a provisioning server.
+    #[arg(value_name = "FILE|DIR|URL")]
     pub(crate) sources: Vec<PathBuf>,
     /// The model: it decides how many accounts there are and which keys are read.
     #[arg(long, default_value_t = Model::default())]

@@ -104,12 +104,12 @@ impl Desk for Table {
 
     fn import(&self, _phone: Option<String>, file: Vec<u8>) -> Pending<'_, Provisioned> {
         let changed = vec![String::from_utf8(file).unwrap()];
-        Box::pin(async { Ok(Provisioned { changed, problems: vec![] }) })
+        Box::pin(async { Ok(Provisioned { changed, ..Provisioned::default() }) })
     }
 
     fn provision(&self) -> Pending<'_, Provisioned> {
         Box::pin(async {
-            Ok(Provisioned { changed: vec!["account.1.label".into()], problems: vec![] })
+            Ok(Provisioned { changed: vec!["account.1.label".into()], ..Provisioned::default() })
         })
     }
 

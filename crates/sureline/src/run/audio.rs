@@ -47,7 +47,10 @@ pub(crate) enum Play {
     Silence,
     /// A sound, over and over.
     Sound(Arc<Sound>),
-    Tone { hz: f64, level_db: f64 },
+    Tone {
+        hz: f64,
+        level_db: f64,
+    },
 }
 
 /// The way to the sound of calls; shared by cloning.

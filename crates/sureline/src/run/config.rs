@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use desk::{Provisioned, Refused, Settings};
+use fetch::Loaded;
 use host::files;
+use params::provision::{ChangedKey, ProvisionSettings, Saved};
 use params::{
     Device, EditFault, FILE_BYTES_MAX, Finding, Interner, Key, Layer, Layers, Mac, ParamError,
     PhoneSettings, Problem, Row, Source, View, rows,
@@ -30,6 +32,8 @@ pub(crate) struct Config {
     set: Vec<Assignment>,
     kept: Kept,
     reads: Vec<Read>,
+    /// What provisioning gave; it lies above the files.
+    given: Saved,
     /// Lies above the files, so that a change acts at once; what new files say is taken out of it.
     changes: Changes,
     layers: Layers,
@@ -60,12 +64,14 @@ impl Config {
     ) -> Result<Self, Failure> {
         let reads = read_all(&files)?;
         let changes = kept.open()?;
+        let Loaded { saved: given, problem: damaged } = kept.given().load();
         let mut config = Self {
             device,
             files,
             set: set.to_vec(),
             kept,
             reads,
+            given,
             changes,
             layers: Layers::default(),
             settings: Layers::default().settings(&device, &mut Interner::default()).0,
@@ -73,14 +79,14 @@ impl Config {
             problems: Vec::new(),
         };
         let unwritten = config.make_way_for_files();
-        let drawn = config.draw(&config.reads, &config.changes);
+        let drawn = config.draw(&config.reads, &config.given, &config.changes);
         let refused = drawn.findings.iter().filter(|finding| is_fatal(finding));
         let refused: Vec<_> = refused.map(ToString::to_string).collect();
         if !refused.is_empty() {
             return Err(Failure::Misused(refused.join("\n")));
         }
         config.adopt(drawn);
-        config.problems.extend(unwritten);
+        config.problems.extend(unwritten.into_iter().chain(damaged));
         Ok(config)
     }
 
@@ -183,7 +189,7 @@ impl Config {
     pub(super) fn take(&mut self, values: &[(Key, &str)]) -> Result<Vec<String>, Refused> {
         let changes = self.changes.with(values).map_err(|faults| refusal(&faults))?;
         let changes = changes.read_with(&self.digest());
-        let drawn = self.draw(&self.reads, &changes);
+        let drawn = self.draw(&self.reads, &self.given, &changes);
         let arisen = drawn.errors.iter().filter(|error| !self.is_known(error));
         let errors: Settings = arisen.map(error_at_field).collect();
         if !errors.is_empty() {
@@ -193,22 +199,83 @@ impl Config {
         self.changes = changes;
         let before = self.layers.clone();
         self.adopt(drawn);
-        Ok(self.changed_since(&before))
+        Ok(keys(&self.changed_since(&before)))
     }
 
     /// Reads the files again; where one cannot be read or is none, everything stays as it is.
     pub(crate) fn reload(&mut self) -> Result<Provisioned, Refused> {
         let reads = read_all(&self.files).map_err(|failure| Refused::Conflict(text_of(failure)))?;
-        let trial = self.draw(&reads, &self.changes);
+        let trial = self.draw(&reads, &self.given, &self.changes);
         if let Some(refused) = trial.findings.iter().find(|finding| finding.refuses_file()) {
             return Err(Refused::Conflict(refused.to_string()));
         }
         self.reads = reads;
+        let changed = self.read_anew();
+        let (changed, problems) = (keys(&changed), self.problems.clone());
+        Ok(Provisioned { changed, problems, ..Provisioned::default() })
+    }
+
+    /// Takes what provisioning gives: writes it down, and only then lets it hold. `local` is the
+    /// local file where it came back from the server. Where something is refused or cannot be
+    /// written, everything stays as it is.
+    pub(crate) fn give(
+        &mut self,
+        given: &Saved,
+        local: Option<&[u8]>,
+    ) -> Result<Vec<ChangedKey>, String> {
+        let changes = match local {
+            Some(local) => Changes { local: local.to_vec(), ..self.changes.clone() },
+            None => self.changes.clone(),
+        };
+        let trial = self.draw(&self.reads, given, &changes);
+        if let Some(refused) = trial.findings.iter().find(|finding| finding.refuses_file()) {
+            return Err(refused.to_string());
+        }
+        self.kept.write(&self.changes, &changes)?;
+        self.changes = changes;
+        let store = self.kept.given();
+        let unwritten = |error| format!("cannot write {}: {error}", store.path().display());
+        store.keep(given).map_err(unwritten)?;
+        self.given = given.clone();
+        Ok(self.read_anew())
+    }
+
+    /// Whether files were named on the command line.
+    pub(crate) fn has_files(&self) -> bool {
+        !self.files.is_empty()
+    }
+
+    /// What provisioning gave.
+    pub(crate) fn given(&self) -> &Saved {
+        &self.given
+    }
+
+    /// How files are to be fetched.
+    pub(crate) fn provision_settings(&self) -> ProvisionSettings {
+        self.layers.provision_settings(&self.device)
+    }
+
+    /// What was changed on the phone, as a server is to keep it.
+    pub(crate) fn local(&self) -> Vec<u8> {
+        self.changes.for_server()
+    }
+
+    /// What the command line sets, as a file.
+    pub(crate) fn set(&self) -> String {
+        self.set.iter().map(|it| format!("{} = {}\n", it.key, it.value)).collect()
+    }
+
+    pub(crate) fn device(&self) -> Device {
+        self.device
+    }
+
+    /// Lets the files hold as they are; gives the keys that changed.
+    fn read_anew(&mut self) -> Vec<ChangedKey> {
         let unwritten = self.make_way_for_files();
         let before = self.layers.clone();
-        self.adopt(self.draw(&self.reads, &self.changes));
+        self.adopt(self.draw(&self.reads, &self.given, &self.changes));
         self.problems.extend(unwritten);
-        Ok(Provisioned { changed: self.changed_since(&before), problems: self.problems.clone() })
+        self.changed_since(&before)
     }
 
     /// Files that were not read before win over what was changed on the phone, unless that is
@@ -218,7 +285,7 @@ impl Config {
         if self.changes == Changes::default() || self.changes.were_read_with(&digest) {
             return None;
         }
-        let sources: Vec<_> = self.reads.iter().map(Read::source).collect();
+        let sources: Vec<_> = sources(&self.reads, &self.given).collect();
         let (files, _) = Layers::load(&sources);
         let protected = self.protects(&files);
         let written: BTreeSet<Key> = files.assignments().iter().map(|it| it.key).collect();
@@ -241,21 +308,20 @@ impl Config {
     }
 
     fn digest(&self) -> String {
-        digest(self.reads.iter().map(|read| read.bytes.as_slice()))
+        digest(sources(&self.reads, &self.given).map(|source| source.bytes))
     }
 
     /// Lays the layers over one another and draws the settings from them.
-    fn draw(&self, reads: &[Read], changes: &Changes) -> Drawn {
-        let set: String =
-            self.set.iter().map(|it| format!("{} = {}\n", it.key, it.value)).collect();
+    fn draw(&self, reads: &[Read], given: &Saved, changes: &Changes) -> Drawn {
+        let set = self.set();
         let [local, fixed] = self.kept.names();
         let above = [
             Source { name: &fixed, layer: Layer::Mac, bytes: &changes.fixed },
             Source { name: &local, layer: Layer::Local, bytes: &changes.local },
             Source { name: "--set", layer: Layer::Set, bytes: set.as_bytes() },
         ];
-        let sources: Vec<_> = reads.iter().map(Read::source).chain(above).collect();
-        let (layers, findings) = Layers::load(&sources);
+        let sources: Vec<_> = sources(reads, given).chain(above).collect();
+        let (layers, findings) = Layers::load_with(&sources, given.blank);
         let (settings, errors) = layers.settings(&self.device, &mut Interner::default());
         Drawn { layers, settings, findings, errors }
     }
@@ -298,12 +364,24 @@ impl Config {
         Ok(())
     }
 
-    fn changed_since(&self, before: &Layers) -> Vec<String> {
+    fn changed_since(&self, before: &Layers) -> Vec<ChangedKey> {
         let keys: BTreeSet<Key> = before.keys().chain(self.layers.keys()).collect();
         let (old, new) = (View::new(before, &self.device), self.view());
         let changed = keys.into_iter().filter(|key| old.value(*key) != new.value(*key));
-        changed.map(|key| key.to_string()).collect()
+        let from = |key| new.written(key).map_or(String::new(), |it| it.origin.to_string());
+        changed
+            .map(|key| ChangedKey { key: key.to_string().into(), from: from(key).into() })
+            .collect()
     }
+}
+
+/// Files, and what provisioning gave above them.
+fn sources<'a>(reads: &'a [Read], given: &'a Saved) -> impl Iterator<Item = Source<'a>> {
+    reads.iter().map(Read::source).chain(given.sources())
+}
+
+fn keys(changed: &[ChangedKey]) -> Vec<String> {
+    changed.iter().map(|it| it.key.to_string()).collect()
 }
 
 impl Read {

@@ -47,7 +47,7 @@ pub(super) fn import(config: &mut Config, file: &[u8]) -> Result<Provisioned, Re
         }
     }
     let values: Vec<_> = values.into_iter().collect();
-    Ok(Provisioned { changed: config.take(&values)?, problems })
+    Ok(Provisioned { changed: config.take(&values)?, problems, ..Provisioned::default() })
 }
 
 fn open(config: &Config, key: Key) -> Result<(), String> {

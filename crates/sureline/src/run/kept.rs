@@ -8,6 +8,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use fetch::Store;
 use host::files::{self, Access};
 use params::{Change, EditFault, Key, Layer, edit};
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,7 @@ pub(crate) struct Kept {
     local: PathBuf,
     fixed: PathBuf,
     pending: PathBuf,
+    given: Store,
     /// A secret of the state folder: what is derived from passwords tells nothing about them.
     key: [u8; 16],
 }
@@ -43,7 +45,13 @@ impl Kept {
     pub(crate) fn new(folder: &Path, mac: params::Mac, key: [u8; 16]) -> Self {
         let file = |name: &str| folder.join(format!("{mac}-{name}"));
         let (local, fixed) = (file("local.cfg"), file("static.cfg"));
-        Self { local, fixed, pending: file("pending.json"), key }
+        let given = Store::new(folder, mac);
+        Self { local, fixed, pending: file("pending.json"), given, key }
+    }
+
+    /// Where what provisioning gave is kept.
+    pub(crate) fn given(&self) -> &Store {
+        &self.given
     }
 
     /// Finishes what a crash has left, and reads the files; one that is not there is empty.
@@ -125,11 +133,16 @@ impl Changes {
 
     /// The same, with a note that the files with this digest were read.
     pub(crate) fn read_with(&self, digest: &str) -> Self {
-        let note = |line: &[u8]| line.starts_with(READ.as_bytes()) || line == HEAD;
-        let lines = self.local.split_inclusive(|byte| *byte == b'\n').filter(|line| !note(line));
         let head = [HEAD, READ.as_bytes(), digest.as_bytes(), b"\n"];
-        let local = head.into_iter().chain(lines).flatten().copied().collect();
+        let local = head.concat().into_iter().chain(self.for_server()).collect();
         Self { local, fixed: self.fixed.clone() }
+    }
+
+    /// The local file without the notes that stand in it for this phone alone.
+    pub(crate) fn for_server(&self) -> Vec<u8> {
+        let is_note = |line: &[u8]| line.starts_with(READ.as_bytes()) || line == HEAD;
+        let lines = self.local.split_inclusive(|byte| *byte == b'\n');
+        lines.filter(|line| !is_note(line)).flatten().copied().collect()
     }
 
     fn edited<'a>(

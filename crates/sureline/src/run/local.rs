@@ -1,14 +1,16 @@
 //! The desk of the engine in this process.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use desk::{
     About, CallAct, CallName, Desk, Dial, EventBody, EventLine, EventLog, Events, Line, Patch,
     Pending, PhoneStatus, Provisioned, Reading, Refused, Scope, Settings, Sheet, Status, TraceLine,
     WhichCall,
 };
+use fetch::Provisioning;
 use host::{Clock, Handle};
 use net::Instant;
+use params::provision::{ChangedKey, Outcome as Came, Saved, Trigger, Trouble};
 use params::{Mac, PhoneSettings};
 use phone::{Command, Endpoint, Order, PhoneView, RegisterStatus};
 
@@ -33,6 +35,8 @@ pub(crate) struct Local {
     journal: Journal,
     /// By MAC; every one a phone of the engine.
     configs: Arc<Mutex<Vec<Config>>>,
+    /// Fetches the files of the one phone of `run`.
+    provisioning: Arc<OnceLock<Provisioning>>,
 }
 
 impl Local {
@@ -45,7 +49,13 @@ impl Local {
             log: engine.log.clone(),
             journal: engine.journal.clone(),
             configs: Arc::new(Mutex::new(configs)),
+            provisioning: Arc::default(),
         }
+    }
+
+    /// Says who fetches files from a server; the first word counts.
+    pub(super) fn use_provisioning(&self, provisioning: Provisioning) {
+        drop(self.provisioning.set(provisioning));
     }
 
     /// What each phone is to be told.
@@ -143,6 +153,23 @@ impl Local {
         source: &str,
         change: impl FnOnce(&mut Config) -> Result<(T, Vec<String>), Refused>,
     ) -> Result<T, Refused> {
+        let done = self.change_silently(phone, source, change).await?;
+        if let Some(provisioning) = self.provisioning.get() {
+            let (settings, local) =
+                self.look(|config| (config.provision_settings(), config.local()));
+            // A provisioning that has ended needs to know nothing.
+            drop(provisioning.settings(settings).await);
+            drop(provisioning.local_file(local).await);
+        }
+        Ok(done)
+    }
+
+    async fn change_silently<T>(
+        &self,
+        phone: Option<&str>,
+        source: &str,
+        change: impl FnOnce(&mut Config) -> Result<(T, Vec<String>), Refused>,
+    ) -> Result<T, Refused> {
         let (settings, changed, done, mac) = {
             let mut configs = self.configs();
             let config = pick_config(&mut configs, phone)?;
@@ -156,6 +183,69 @@ impl Local {
             self.tell_settings(mac, changed, source);
         }
         Ok(done)
+    }
+
+    /// Applies what provisioning gives to a phone.
+    pub(super) async fn give(
+        &self,
+        mac: Mac,
+        given: &Saved,
+        local: Option<&[u8]>,
+    ) -> Result<Vec<ChangedKey>, String> {
+        let phone = mac.to_string();
+        let taken = self.change_silently(Some(&phone), "provisioning", |config| {
+            let changed = config.give(given, local).map_err(Refused::Conflict)?;
+            let keys = changed.iter().map(|it| it.key.to_string()).collect();
+            Ok((changed, keys))
+        });
+        taken.await.map_err(|refused| refused.to_string())
+    }
+
+    /// Looks at the configuration of the phone that files are fetched for.
+    #[expect(clippy::expect_used, reason = "a desk has a phone")]
+    pub(super) fn look<T>(&self, look: impl FnOnce(&Config) -> T) -> T {
+        let configs = self.configs();
+        look(configs.first().expect("a desk has a phone"))
+    }
+
+    /// Registers every enabled account of a phone at once.
+    pub(super) async fn register_all(&self, mac: Mac) {
+        let Ok((views, _)) = self.views().await else { return };
+        let accounts = views.iter().filter(|view| view.mac == mac).flat_map(|view| &view.accounts);
+        for account in accounts.filter(|it| it.status != RegisterStatus::Disabled) {
+            let order = Command::Register { phone: mac, account: account.number };
+            if self.handle.command(order).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Fetches the files of a server, where one is known, and adds what came of it.
+    async fn fetch(&self, all: &mut Provisioned) -> Result<(), Refused> {
+        let Some(provisioning) = self.provisioning.get() else { return Ok(()) };
+        let report = provisioning.run(Trigger::Demand).await.map_err(|_| ending())?;
+        match &report.outcome {
+            Came::Failed(trouble)
+                if **trouble == Trouble::NoServer && self.look(Config::has_files) => {}
+            Came::Failed(_) if all.changed.is_empty() => {
+                return Err(Refused::Conflict(report.headline()));
+            }
+            Came::Failed(_) => all.problems.push(report.headline()),
+            Came::Taken { changed } => {
+                all.changed.extend(changed.iter().map(|it| it.key.to_string()));
+                all.problems.extend(self.look(|config| config.problems().to_vec()));
+            }
+            Came::Unchanged | Came::NothingNamed | Came::NotDue => {}
+        }
+        all.fetched = report.to_string().lines().map(|line| line.trim().to_owned()).collect();
+        Ok(())
+    }
+
+    pub(super) fn tell_notice(&self, mac: Mac, text: &str) {
+        let now = self.clock.now();
+        let about = About { phone: Some(mac.to_string()), account: None };
+        let body = EventBody::Notice { text: text.to_owned() };
+        self.log.push(now, &stamp(&self.clock, now), about, body);
     }
 
     fn tell_settings(&self, mac: Mac, changed: Vec<String>, source: &str) {
@@ -271,6 +361,7 @@ impl Desk for Local {
                 all.changed.extend(done.changed);
                 all.problems.extend(done.problems);
             }
+            self.fetch(&mut all).await?;
             Ok(all)
         })
     }

@@ -12,6 +12,7 @@ pub(crate) mod live;
 mod local;
 pub(crate) mod log;
 mod page;
+mod provision;
 mod sheet;
 pub(crate) mod sources;
 mod teller;
@@ -29,7 +30,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use voice::Sound;
 
 use crate::attached::block_on;
-use crate::cli::{LogLevel, ProfileArg, RunArgs};
+use crate::cli::{LogLevel, NameServer, ProfileArg, RunArgs};
 use crate::name_servers::name_servers;
 use crate::out::{Failure, Outcome, complain};
 use crate::state::StateDir;
@@ -39,6 +40,7 @@ use engine::{Engine, EngineConfig, resolver, sip_addresses, tls};
 use kept::Kept;
 use live::Live;
 use local::Local;
+use provision::{AtStart, Setup};
 use sources::Sources;
 use writer::{Target, Writer};
 
@@ -57,13 +59,14 @@ pub(crate) fn run(args: &RunArgs) -> Outcome {
         profile: args.profile.map(profile),
     };
     let kept = Kept::new(state.path(), sources.mac, state.secret()?);
+    let setup = Setup::new(args, sources.url);
     let config = Config::load(device, sources.files, &args.set, kept)?;
     if args.log > LogLevel::Off {
         for problem in config.problems() {
             complain(problem);
         }
     }
-    block_on(live(args, &state, config))
+    block_on(live(args, &state, setup, config))
 }
 
 const fn profile(profile: ProfileArg) -> Profile {
@@ -74,7 +77,11 @@ const fn profile(profile: ProfileArg) -> Profile {
 }
 
 /// From the first socket to the last line of the log.
-async fn live(args: &RunArgs, state: &StateDir, config: Config) -> Outcome {
+async fn live(args: &RunArgs, state: &StateDir, setup: Setup, config: Config) -> Outcome {
+    let had_none = config.given().files.is_empty();
+    let config = provision::first(&setup, config).await?;
+    let has_some = !config.given().files.is_empty();
+    let at_start = if had_none && has_some { AtStart::Fetched } else { AtStart::Fetch };
     let settings = config.settings();
     let engine = Engine::start(engine_config(args, state, &settings)?)?;
     let web = web_listener(args).await?;
@@ -82,7 +89,10 @@ async fn live(args: &RunArgs, state: &StateDir, config: Config) -> Outcome {
     let writer = Writer::start(&live.engine().log, args.log, event_target(args)?)?;
     warn_if_idle(args, &settings);
     live.start().await?;
+    let Engine { log, clock, .. } = live.engine();
+    let provisioning = provision::begin(&setup, &live.desk, log, clock, at_start)?;
     let ended = until_ended(&live.desk).await;
+    provisioning.end().await;
     live.end().await;
     writer.finish();
     ended
@@ -94,12 +104,7 @@ fn engine_config(
     settings: &params::PhoneSettings,
 ) -> Result<EngineConfig, Failure> {
     let dns = &settings.common.dns;
-    let configured = dns.servers.iter().map(|server| SocketAddr::new(*server, 53));
-    let servers = match (args.no_dns, args.dns.is_empty(), dns.servers.is_empty()) {
-        (true, ..) => Vec::new(),
-        (false, true, false) => configured.collect(),
-        (false, ..) => name_servers(&args.dns),
-    };
+    let servers = system_servers(args.no_dns, &args.dns, dns);
     let clock = Clock::start();
     Ok(EngineConfig {
         audio: audio(args, settings)?,
@@ -111,6 +116,20 @@ fn engine_config(
         tls: tls(&settings.common.tls)?,
         clock,
     })
+}
+
+/// The name servers that the command line gives, else the settings, else the system.
+fn system_servers(
+    no_dns: bool,
+    given: &[NameServer],
+    settings: &params::DnsSettings,
+) -> Vec<SocketAddr> {
+    let configured = settings.servers.iter().map(|server| SocketAddr::new(*server, 53));
+    match (no_dns, given.is_empty(), settings.servers.is_empty()) {
+        (true, ..) => Vec::new(),
+        (false, true, false) => configured.collect(),
+        (false, ..) => name_servers(given),
+    }
 }
 
 fn audio(args: &RunArgs, settings: &params::PhoneSettings) -> Result<AudioConfig, Failure> {

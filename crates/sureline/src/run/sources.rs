@@ -4,7 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use params::{Mac, Model};
+use params::provision::Url;
+use params::{Mac, Model, without_login};
 
 use crate::cli::RunArgs;
 use crate::out::Failure;
@@ -17,6 +18,8 @@ const MAC_WITHOUT_NAME: Mac = Mac::new([0x00, 0x15, 0x65, 0x00, 0x00, 0x01]);
 pub(crate) struct Sources {
     pub(crate) mac: Mac,
     pub(crate) files: Vec<SourceFile>,
+    /// Where further files are fetched.
+    pub(crate) url: Option<String>,
 }
 
 /// One file.
@@ -40,15 +43,18 @@ impl Sources {
     pub(crate) fn find(args: &RunArgs) -> Result<Self, Failure> {
         if args.sources.is_empty() && args.set.is_empty() {
             return Err(Failure::misused(
-                "there is nothing to run: name configuration files or a provisioning folder, or set \
+                "there is nothing to run: name configuration files, a provisioning folder or a URL, or set \
                  parameters with --set KEY=VALUE (`sureline lab --print-config 1001` prints a file)",
             ));
         }
         let mut mac = args.mac;
-        let mut files = Vec::new();
+        let (mut files, mut url) = (Vec::new(), None);
         for source in &args.sources {
-            refuse_url(source)?;
-            if source.is_dir() {
+            if let Some(address) = url_of(source)? {
+                if url.replace(address).is_some() {
+                    return Err(Failure::misused("one URL is enough: it is that of a server"));
+                }
+            } else if source.is_dir() {
                 let found = folder(source, args.model, mac)?;
                 mac = mac.or(found.0);
                 files.extend(found.1);
@@ -57,17 +63,16 @@ impl Sources {
             }
         }
         let named = files.iter().filter_map(|file| mac_of(&file.path)).next_back();
-        Ok(Self { mac: mac.or(named).unwrap_or(MAC_WITHOUT_NAME), files })
+        Ok(Self { mac: mac.or(named).unwrap_or(MAC_WITHOUT_NAME), files, url })
     }
 }
 
-fn refuse_url(source: &Path) -> Result<(), Failure> {
-    match source.to_str().and_then(|text| text.split_once("://")) {
-        Some(("http" | "https" | "tftp" | "ftp", _)) => Err(Failure::misused(format!(
-            "{}: files are not fetched from a URL by this version; download them and name the files",
-            source.display()
-        ))),
-        Some(_) | None => Ok(()),
+/// The address of a provisioning server, if it is one; an error shows no password.
+fn url_of(source: &Path) -> Result<Option<String>, Failure> {
+    let Some(text) = source.to_str().filter(|text| text.contains("://")) else { return Ok(None) };
+    match Url::parse(text) {
+        Ok(_) => Ok(Some(text.to_owned())),
+        Err(why) => Err(Failure::misused(format!("{}: {why}", without_login(text)))),
     }
 }
 
@@ -206,8 +211,13 @@ mod tests {
         assert!(
             matches!(find(&[]), Err(Failure::Misused(text)) if text.contains("nothing to run"))
         );
-        let url = find(&["https://192.0.2.1/cfg"]);
-        assert!(matches!(url, Err(Failure::Misused(text)) if text.contains("not fetched")));
+        let url = find(&["ldap://bob:hush@192.0.2.1/cfg"]);
+        assert!(matches!(url, Err(Failure::Misused(text))
+            if text.contains("tftp://") && !text.contains("hush")));
+        let two = find(&["http://a/", "http://b/"]);
+        assert!(matches!(two, Err(Failure::Misused(text)) if text.contains("one URL")));
+        let found = find(&["a.cfg", "https://192.0.2.1/cfg"]).unwrap();
+        assert_eq!((found.files.len(), found.url.as_deref()), (1, Some("https://192.0.2.1/cfg")));
         assert!(find(&["--set", "account.1.enable=1"]).unwrap().files.is_empty());
     }
 }
