@@ -11,5 +11,6 @@ mod bench;
 mod calls;
 mod demo;
 mod lab;
+mod page;
 mod run;
 mod usage;
