@@ -1,7 +1,7 @@
 //! The phones of a measurement, in a process of their own: the engine on real sockets, its events
 //! counted and dropped.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -48,8 +48,8 @@ pub(crate) struct Order {
 pub(crate) enum Servers {
     /// All at the next hops of one name.
     Same(Vec<SocketAddr>),
-    /// Each at an address of its own.
-    Own(Vec<SocketAddr>),
+    /// Each at an address of its own: the first phone at this one, the others at those that follow.
+    Own(SocketAddrV4),
 }
 
 /// How the phones begin.
@@ -212,11 +212,10 @@ fn template(order: &Order) -> Result<PhoneSettings, Failure> {
         Carrier::Tls => 2,
     };
     let (hops, host) = match &order.servers {
-        Servers::Same(hops) => (hops, Some(DOMAIN)),
-        Servers::Own(hops) => (hops, None),
+        Servers::Same(hops) => (hops.clone(), DOMAIN.to_owned()),
+        Servers::Own(first) => (vec![SocketAddr::V4(*first)], first.ip().to_string()),
     };
     let first = hops.first().ok_or_else(|| Failure::failed("phones without a server"))?;
-    let host = host.map_or_else(|| first.ip().to_string(), ToOwned::to_owned);
     let mut text = format!(
         "account.1.enable = 1\n\
          account.1.sip_server.1.address = {host}\n\
@@ -250,11 +249,11 @@ fn phone(order: &Order, template: &PhoneSettings, index: u32) -> PhoneSettings {
     settings.mac = Mac::new([0x00, 0x15, 0x65, high, middle, low]);
     let user = format!("{}", FIRST_USER + index);
     for account in &mut settings.accounts {
-        if let Servers::Own(hops) = &order.servers {
-            let own = usize::try_from(index).ok().and_then(|index| hops.get(index));
+        if let Servers::Own(first) = order.servers {
+            let own = Ipv4Addr::from_bits(first.ip().to_bits().saturating_add(index));
             let mut policy = Policy::clone(&account.policy);
-            let [first, _] = &mut policy.servers;
-            first.address = own.map_or_else(String::new, |own| own.ip().to_string()).into();
+            let [server, _] = &mut policy.servers;
+            server.address = own.to_string().into();
             account.policy = Arc::new(policy);
         }
         account.identity = Identity {

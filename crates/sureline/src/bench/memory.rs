@@ -1,7 +1,5 @@
 //! What an idle registered phone takes: figure (c).
 
-use std::net::SocketAddr;
-
 use super::figure::{Better, Figure, Limit};
 use super::fleet::{self, Attempts, Pace, Servers};
 use super::part::Part;
@@ -29,28 +27,30 @@ struct Case {
 }
 
 const KIB: (&str, Better) = ("KiB", Better::Less);
-const WINDOW: u32 = 256;
+const WINDOW: u32 = 64;
+/// A connection holds 32 messages that were not sent yet; more would cut it.
+const WINDOW_OF_ONE_CONNECTION: u32 = 16;
 /// Descriptors that are not for connections.
 const OTHER_DESCRIPTORS: u64 = 256;
 const CONNECTIONS: u32 = 10_000;
+const RUNS: usize = 3;
 
 /// (RSS after N idle registered − RSS before) / N, each run in a fresh process.
 pub(crate) fn measure(args: &BenchArgs, place: &Place) -> Result<Vec<Figure>, Failure> {
     let possible = usage::descriptors().saturating_sub(OTHER_DESCRIPTORS);
     let connections = CONNECTIONS.min(u32::try_from(possible).unwrap_or(CONNECTIONS));
-    let case = |carrier, sharing, count, runs| Case { carrier, sharing, count, runs };
-    let mut cases = vec![case(Carrier::Udp, Sharing::One, 10_000, 3)];
-    if !args.quick {
-        cases.push(case(Carrier::Udp, Sharing::One, 100_000, 3));
-    }
-    cases.extend([
-        case(Carrier::Tcp, Sharing::One, 10_000, 1),
-        case(Carrier::Tls, Sharing::One, 10_000, 1),
-        case(Carrier::Udp, Sharing::Each, connections, 1),
-        case(Carrier::Tcp, Sharing::Each, connections, 1),
-        case(Carrier::Tls, Sharing::Each, connections, 1),
-    ]);
-    cases.iter().map(|case| figure(case, place)).collect()
+    let runs = if args.quick { 1 } else { RUNS };
+    let cases = [
+        (Carrier::Udp, Sharing::One, 10_000),
+        (Carrier::Udp, Sharing::One, 100_000),
+        (Carrier::Tcp, Sharing::One, 10_000),
+        (Carrier::Tls, Sharing::One, 10_000),
+        (Carrier::Tcp, Sharing::Each, connections),
+        (Carrier::Tls, Sharing::Each, connections),
+    ];
+    let wanted = cases.into_iter().filter(|(_, _, count)| !args.quick || *count <= 10_000);
+    let cases = wanted.map(|(carrier, sharing, count)| Case { carrier, sharing, count, runs });
+    cases.map(|case| figure(&case, place)).collect()
 }
 
 fn figure(case: &Case, place: &Place) -> Result<Figure, Failure> {
@@ -65,18 +65,14 @@ fn figure(case: &Case, place: &Place) -> Result<Figure, Failure> {
         samples.push(run(case, place)?);
     }
     let (how, note) = match (sharing, carrier) {
-        (Sharing::One, Carrier::Udp) => ("", "equal settings; the rest of the process is in it"),
+        (_, Carrier::Udp) => ("", "everything that the process grew by, its code included"),
         (Sharing::One, Carrier::Tcp | Carrier::Tls) => (
             ", one connection for all",
-            "as `run` does: accounts at one next hop share a connection",
-        ),
-        (Sharing::Each, Carrier::Udp) => (
-            ", each at a server of its own",
-            "settings and next hops are not shared: to compare with the next two",
+            "as `run` does: what goes to one next hop shares a connection",
         ),
         (Sharing::Each, Carrier::Tcp | Carrier::Tls) => (
-            ", each at a server and over a connection of its own",
-            "what the system keeps for a socket is not in it",
+            ", each with a server and a connection of its own",
+            "settings and next hops of its own, too; not what the system keeps for a socket",
         ),
     };
     let figure = Figure::of('c', format!("{count} phones, {over}{how}"), KIB, &samples).noted(note);
@@ -98,10 +94,7 @@ fn run(case: &Case, place: &Place) -> Result<f64, Failure> {
     let registrar::Ready { authority } = registrar.hear()?;
     let servers = match sharing {
         Sharing::One => Servers::Same(vec![at]),
-        Sharing::Each => {
-            let own = |index| SocketAddr::new(place.own(index).into(), at.port());
-            Servers::Own((0..count).map(own).collect())
-        }
+        Sharing::Each => Servers::Own(place.first_of_many()),
     };
     let order = fleet::Order {
         from: place.phones(),
@@ -109,7 +102,10 @@ fn run(case: &Case, place: &Place) -> Result<f64, Failure> {
         carrier,
         authority,
         count,
-        pace: Pace::Window(WINDOW),
+        pace: Pace::Window(match (carrier, sharing) {
+            (Carrier::Tcp | Carrier::Tls, Sharing::One) => WINDOW_OF_ONE_CONNECTION,
+            (Carrier::Udp | Carrier::Tcp | Carrier::Tls, _) => WINDOW,
+        }),
         slice: 0,
         attempts: Attempts::Dropped,
     };

@@ -31,7 +31,7 @@ use place::Place;
 pub(crate) fn bench(args: &BenchArgs) -> Outcome {
     usage::permit_descriptors();
     let place = Place::find()?;
-    let mut figures = Vec::new();
+    let (mut figures, mut failed) = (Vec::new(), false);
     let all = FigureName::value_variants().iter().copied();
     for name in all.filter(|name| args.only.is_empty() || args.only.contains(name)) {
         let value = name.to_possible_value().unwrap_or_default();
@@ -41,11 +41,21 @@ pub(crate) fn bench(args: &BenchArgs) -> Outcome {
             value.get_help().map(ToString::to_string).unwrap_or_default(),
             Machine::look().load
         ));
-        figures.extend(measure(name, args, &place)?);
+        match measure(name, args, &place) {
+            Ok(measured) => figures.extend(measured),
+            Err(Failure::Failed(why)) => {
+                failed = true;
+                let letter = value.get_name().chars().next().unwrap_or_default();
+                figures.push(Figure::missing(letter, "failed", why));
+            }
+            Err(other @ (Failure::Misused(_) | Failure::Said | Failure::Unread)) => {
+                return Err(other);
+            }
+        }
     }
     report::print(args, &Machine::look(), &figures)?;
     let missed = figures.iter().any(|figure| figure.is_met() == Some(false));
-    if missed { Err(Failure::Said) } else { Ok(()) }
+    if missed || failed { Err(Failure::Said) } else { Ok(()) }
 }
 
 /// The hidden command: one process of a measurement.

@@ -62,10 +62,13 @@ fn silence(
     Ok(vec![
         Figure::of('a', format!("{what}; from the first datagram + 7.5 s"), MS, &by_wire)
             .limited(limit)
-            .noted("both ends are the kernel's time stamps in the capture"),
+            .noted(
+                "both ends from the capture; negative where the first datagram waited longer to \
+                 leave than the move did",
+            ),
         Figure::of('a', format!("{what}; from the engine's due time"), MS, &by_clock)
             .limited(limit)
-            .noted("the stricter one: what the datagram waited for in the phone's queue counts"),
+            .noted("the stricter one: what either waited for in the phone counts"),
     ])
 }
 

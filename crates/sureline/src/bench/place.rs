@@ -1,6 +1,6 @@
 //! Where phones and registrars of a measurement are: addresses of loopback that nobody else uses.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, UdpSocket};
 
 use crate::out::Failure;
 
@@ -44,10 +44,9 @@ impl Place {
         SocketAddr::from((self.ip(0, 2), self.port))
     }
 
-    /// An address of its own for server `index`, which a server at [`Place::every`] answers.
-    pub(crate) fn own(&self, index: u32) -> Ipv4Addr {
-        let [_, _, high, low] = (index + 256).to_be_bytes();
-        self.ip(high, low)
+    /// The first of 65,000 addresses that a server at [`Place::every`] answers.
+    pub(crate) fn first_of_many(&self) -> SocketAddrV4 {
+        SocketAddrV4::new(self.ip(1, 0), self.port)
     }
 
     /// All addresses of this machine at the port.
