@@ -165,8 +165,8 @@ fn back(account: &AccountStatus, here: &Here<'_>) -> Fact {
     };
     let to = act.to.as_deref().unwrap_or_default();
     if act.what == "give up" {
-        let detail = format!("asks {to} and waits for an answer");
-        return Fact { due: Some(act.in_s), ..fact(BACK.0, BACK.1, in_words(act.in_s), detail) };
+        let detail = format!("waits for an answer of {to}");
+        return fact(BACK.0, BACK.1, "Asking now".to_owned(), detail);
     }
     let detail = format!("if {to} answers the {}; {how}", act.what);
     Fact { due: Some(act.in_s), ..fact(BACK.0, BACK.1, in_words(act.in_s), detail) }
@@ -206,18 +206,23 @@ fn nowhere(account: &AccountStatus, memory: Option<&Memory>) -> [Fact; 5] {
     let last = account.last_moves.last();
     let since = last.map(|last| (clock(&last.at), cause(last, memory).0));
     let (at, moved) = since.unwrap_or_else(|| ("Not known".to_owned(), "no move yet".to_owned()));
-    let why = account.reason.as_deref().map_or_else(
-        || "No attempt has failed yet".to_owned(),
-        |reason| desk::reason_words(reason),
-    );
+    let why = account
+        .reason
+        .as_deref()
+        .map_or_else(|| "No attempt has failed yet".to_owned(), desk::reason_words);
     let next = account.next.first();
     let back = match next {
+        Some(act) if act.what == "give up" => {
+            let detail =
+                format!("waits for an answer of {}", act.to.as_deref().unwrap_or_default());
+            fact(BACK.0, "Tries again", "Asking now".to_owned(), detail)
+        }
         Some(act) => {
             let to = act.to.as_ref().map_or(String::new(), |to| format!(" to {to}"));
             let (value, detail) = (in_words(act.in_s), format!("{}{to}", act.what));
             Fact { due: Some(act.in_s), ..fact(BACK.0, "Tries again", value, detail) }
         }
-        None => fact(BACK.0, "Tries again", "Now".to_owned(), "asking".to_owned()),
+        None => fact(BACK.0, "Tries again", "Not planned".to_owned(), String::new()),
     };
     let calls = "nobody knows where this line is".to_owned();
     [

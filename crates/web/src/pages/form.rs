@@ -139,7 +139,11 @@ impl Shown {
                 let entered = Entered { values, errors, ..Entered::default() };
                 (StatusCode::UNPROCESSABLE_ENTITY, Self { entered, ..Self::default() })
             }
-            problem => {
+            Refused::Unauthorized
+            | Refused::NotFound(_)
+            | Refused::Conflict(_)
+            | Refused::Malformed(_)
+            | Refused::Unreachable(_) => {
                 let entered = Entered { values, ..Entered::default() };
                 let failure = Some(format!("Nothing was changed: {problem}."));
                 (StatusCode::CONFLICT, Self { entered, failure, ..Self::default() })
@@ -248,9 +252,10 @@ impl Page {
                 Some((name, field.value.clone()))
             })
             .collect();
-        let status = match self.page {
-            WebPage::AccountRegister => register_status(pages, sheet, scope.account).await,
-            _ => None,
+        let status = if self.page == WebPage::AccountRegister {
+            register_status(pages, sheet, scope.account).await
+        } else {
+            None
         };
         let frame = Frame::new(pages, &self.guest, Tab::Form(self.page), scope.phone.clone()).await;
         let page = FormPage {

@@ -110,7 +110,7 @@ impl Arrow {
     pub(super) fn spoken(&self) -> String {
         let way = if self.is_sent { "to" } else { "from" };
         let lost = if self.is_lost { ", no answer" } else { "" };
-        format!("{} {way} {} at {}{lost}", self.label, self.next_hop, self.after)
+        format!("{} {} {way} {}{lost}", self.after, self.label, self.next_hop)
     }
 }
 
@@ -303,7 +303,7 @@ mod tests {
             ]
         );
         assert_eq!(ladder.silences.len(), 1);
-        assert_eq!(ladder.arrows[0].spoken(), "REGISTER to udp/a:1 at +0.000 s, no answer");
+        assert_eq!(ladder.arrows[0].spoken(), "+0.000 s REGISTER to udp/a:1, no answer");
         assert!(ladder.arrows.windows(2).all(|pair| pair[0].y < pair[1].y));
         assert!(ladder.arrows.last().unwrap().y < ladder.height);
     }

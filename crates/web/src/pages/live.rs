@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use askama::Template;
 use desk::{Desk, EventLine, MoveLine, PhoneStatus, Reading, Refused};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::chronicle::{Chronicle, Memory};
 use super::ladder::{Ladder, Parties};

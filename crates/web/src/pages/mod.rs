@@ -31,12 +31,14 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::StatusCode;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{Html, IntoResponse as _, Redirect, Response};
-use axum::routing::{any_service, get, post};
+use axum::routing::{get, post};
 use desk::{Desk, Refused};
+use hyper::service::Service as _;
+use hyper_util::service::TowerToHyperService;
 
 pub use doors::{Doors, Vault};
 use frame::path_of;
@@ -55,7 +57,6 @@ struct Pages {
 
 /// The pages of `desk` for the users of `doors`, and `api` below `/api`; needs a tokio runtime
 /// around it.
-#[must_use]
 pub fn site(desk: Arc<dyn Desk>, doors: Doors, api: Router) -> Router {
     let live = Live::begin(Arc::clone(&desk));
     let pages = Arc::new(Pages { desk, doors, live });
@@ -89,7 +90,19 @@ pub fn site(desk: Arc<dyn Desk>, doors: Doors, api: Router) -> Router {
         .layer(from_fn(gate::cover))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(pages)
-        .route("/api/{*rest}", any_service(api))
+        .layer(from_fn_with_state(api, api_apart))
+}
+
+/// Hands what is asked of the API over to it: it has its own rules for who may ask, and its routes
+/// take no part of an address that another router has found.
+async fn api_apart(State(api): State<Router>, request: Request, next: Next) -> Response {
+    if !request.uri().path().starts_with("/api/") {
+        return next.run(request).await;
+    }
+    match TowerToHyperService::new(api).call(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
 }
 
 async fn nowhere() -> Response {

@@ -91,6 +91,8 @@ pub(super) struct NextView {
     pub(super) due: f64,
     pub(super) when: String,
     pub(super) what: String,
+    /// What stands between it and the next hop.
+    pub(super) link: &'static str,
     pub(super) to: Option<String>,
     pub(super) why: String,
 }
@@ -177,10 +179,16 @@ impl Detail {
 
 impl NextView {
     fn new(act: &NextStatus) -> Self {
+        let (what, link) = match act.what.as_str() {
+            "give up" => ("Gives up", "on"),
+            "lease ends" => ("The registration ends", "at"),
+            what => (what, "to"),
+        };
         Self {
             due: act.in_s,
             when: in_words(act.in_s),
-            what: act.what.clone(),
+            what: what.to_owned(),
+            link,
             to: act.to.clone(),
             why: purpose(&act.why),
         }
