@@ -3,13 +3,14 @@
 
 mod failover;
 mod fallback;
+mod invite;
 mod keep;
 mod scene;
 mod story;
 
 use std::fs;
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use host::Clock;
@@ -24,7 +25,7 @@ use crate::lab::faults::Faults;
 use crate::lab::servers::{Servers, places};
 use crate::lab::until_ended;
 use crate::out::{Failure, Outcome, say};
-use crate::run::audio::AudioConfig;
+use crate::run::audio::{AudioConfig, Play};
 use crate::run::config::Config;
 use crate::run::engine::{Engine, EngineConfig, resolver};
 use crate::run::kept::Kept;
@@ -39,6 +40,28 @@ const FIRST_PHONE: &str = "001565000001";
 const SECOND_PHONE: &str = "001565000002";
 /// Where the servers of the demo are.
 const BLOCK: [u8; 3] = [127, 0, 1];
+
+/// The scenes with calls: name, title, setting.
+const INVITE_SCENES: [(&str, &str, &str); 2] = [
+    (
+        "invite-failover",
+        "INVITE failover",
+        "Phone A calls phone B; both use lab.test. Phone A plays a tone, phone B answers by itself.",
+    ),
+    (
+        "invite-fallback",
+        "INVITE fallback",
+        "Both phones are registered at the working and the fallback server at once \
+         (fallback.redundancy_type 0, concurrent).",
+    ),
+];
+
+/// Which phone of a call.
+enum Side<'a> {
+    Caller,
+    /// Records what it hears.
+    Called(&'a Path),
+}
 
 /// The outcome as `--json` prints it.
 #[derive(Serialize)]
@@ -115,6 +138,28 @@ async fn play_all(args: &DemoArgs, story: &mut Story) -> Outcome {
     played.push(finish(scene, outcome, ("register-fallback", "REGISTER fallback")).await?);
     faults.end_all().await;
 
+    for (name, title, setting) in INVITE_SCENES {
+        story.heading(title, setting)?;
+        story.blank();
+        let of = |user: &str| match name {
+            "invite-failover" => invite::by_name(user),
+            _ => invite::concurrent(user, &options.places),
+        };
+        let record = folder.0.join(format!("{name}.wav"));
+        let caller = (FIRST_PHONE, of("1001"), Side::Caller);
+        let called = (SECOND_PHONE, of("1002"), Side::Called(&record));
+        let names = if name == "invite-failover" { failover::NAMES } else { fallback::NAMES };
+        let caller = talker(&servers, &folder, caller)?;
+        let mut scene = Scene::begin(&faults, story, caller, names).await?;
+        scene.join(talker(&servers, &folder, called)?).await?;
+        let outcome = match name {
+            "invite-failover" => invite::failover(&mut scene, &record).await,
+            _ => invite::fallback(&mut scene, &record).await,
+        };
+        played.push(finish(scene, outcome, (name, title)).await?);
+        faults.end_all().await;
+    }
+
     conclude(args, story, &played)?;
     if args.keep {
         keep::keep(args, story, &folder, &faults).await?;
@@ -178,8 +223,7 @@ fn conclude(args: &DemoArgs, story: &mut Story, played: &[Played]) -> Outcome {
     story.blank();
     if played.iter().all(Played::came_true) {
         story.paragraph(&format!(
-            "All {claims} claims came true. The guide's two INVITE scenes need calls, which this \
-             version does not make yet."
+            "All {claims} claims came true: the four scenes of the guide, as it tells them."
         ))?;
         story.paragraph(
             "Next: `sureline lab` runs these servers for a phone of your own, and says how.",
@@ -218,7 +262,37 @@ fn config_of(folder: &Folder, (mac, text): (&str, &str)) -> Result<Config, Failu
     Config::load(device, files, &[], Kept::new(&folder.0, mac, random()?))
 }
 
+/// A phone that calls, or is called.
+fn talker(
+    servers: &Servers,
+    folder: &Folder,
+    (mac, text, side): (&str, String, Side<'_>),
+) -> Result<(Engine, PhoneSettings), Failure> {
+    let settings = config_of(folder, (mac, &text))?.settings();
+    let audio = AudioConfig::of(&settings.common);
+    let audio = match side {
+        Side::Caller => {
+            let (hz, level_db) = invite::TONE;
+            AudioConfig { play: Play::Tone { hz, level_db }, ..audio }
+        }
+        Side::Called(record) => AudioConfig {
+            record: Some(record.to_owned()),
+            auto_answer: Some(invite::RINGS),
+            ..audio
+        },
+    };
+    Ok((engine_with(servers, &settings, audio)?, settings))
+}
+
 fn engine_of(servers: &Servers, settings: &PhoneSettings) -> Result<Engine, Failure> {
+    engine_with(servers, settings, AudioConfig::of(&settings.common))
+}
+
+fn engine_with(
+    servers: &Servers,
+    settings: &PhoneSettings,
+    audio: AudioConfig,
+) -> Result<Engine, Failure> {
     Engine::start(EngineConfig {
         sip: vec![([127, 0, 0, 1], 0).into()],
         advertise: None,
@@ -226,7 +300,7 @@ fn engine_of(servers: &Servers, settings: &PhoneSettings) -> Result<Engine, Fail
         secret: random()?,
         tls: host::TlsSettings::default(),
         capture: None,
-        audio: AudioConfig::of(&settings.common),
+        audio,
         clock: servers.clock.clone(),
     })
 }

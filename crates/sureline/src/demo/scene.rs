@@ -1,13 +1,14 @@
 //! Watching what servers receive, and claiming something about it.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use host::Clock;
 use lab::{Fault, Role};
 use net::Instant;
-use params::PhoneSettings;
-use phone::Command;
+use params::{Mac, PhoneSettings};
+use phone::{CallId, Command};
 use serde::Serialize;
 
 use super::story::Story;
@@ -68,6 +69,9 @@ pub(crate) struct Scene<'a> {
     faults: &'a Faults,
     story: &'a mut Story,
     engine: Engine,
+    mac: Mac,
+    /// Phones that are called.
+    others: Vec<Engine>,
     began: Instant,
     sequence: Sequence,
     /// Requests before this one belong to earlier scenes.
@@ -89,9 +93,23 @@ impl<'a> Scene<'a> {
         let before = sequence.number(received(faults.servers()).await);
         let first = before.last().map_or(0, |last| last.seq);
         let began = engine.clock.now();
+        let mac = settings.mac;
         engine.apply(settings).await?;
         let (rows, claims) = (Vec::new(), Vec::new());
-        Ok(Self { names, faults, story, engine, began, sequence, first, told: first, rows, claims })
+        Ok(Self {
+            names,
+            faults,
+            story,
+            engine,
+            mac,
+            others: Vec::new(),
+            began,
+            sequence,
+            first,
+            told: first,
+            rows,
+            claims,
+        })
     }
 
     pub(crate) fn servers(&self) -> &Arc<Servers> {
@@ -180,6 +198,47 @@ impl<'a> Scene<'a> {
         self.note(Claim { claim: claim.into(), ok, seq, found })
     }
 
+    /// Lets another phone begin.
+    pub(crate) async fn join(&mut self, (engine, settings): (Engine, PhoneSettings)) -> Outcome {
+        engine.apply(settings).await?;
+        self.others.push(engine);
+        Ok(())
+    }
+
+    /// Where the first phone sends from.
+    pub(crate) fn addr(&self) -> SocketAddr {
+        addr(&self.engine)
+    }
+
+    /// Where all phones send from.
+    pub(crate) fn addrs(&self) -> Vec<SocketAddr> {
+        std::iter::once(&self.engine).chain(&self.others).map(addr).collect()
+    }
+
+    /// Lets the first phone call 1002.
+    pub(crate) async fn dial(&mut self, text: &str) -> Result<CallId, Failure> {
+        let now = self.clock().now();
+        self.story.stroke(self.seconds(now), text)?;
+        let number = self.engine.handle.inspect(|endpoint, _| endpoint.new_call_id());
+        let call = number.await.map_err(Failure::failed)?;
+        let order = Command::Dial { phone: self.mac, account: 1, call, target: "1002".into() };
+        self.engine.handle.command(order).await.map_err(Failure::failed)?;
+        Ok(call)
+    }
+
+    /// Ends a call of the first phone.
+    pub(crate) async fn hang_up(&mut self, call: CallId, text: &str) -> Outcome {
+        let now = self.clock().now();
+        self.story.stroke(self.seconds(now), text)?;
+        let order = Command::Order { call, order: phone::Order::HangUp };
+        self.engine.handle.command(order).await.map_err(Failure::failed)
+    }
+
+    /// Lets real time pass, telling what comes.
+    pub(crate) async fn pass_real(&mut self, span: Duration) -> Outcome {
+        self.pass(span * self.clock().speed().get()).await
+    }
+
     /// The requests of this scene, in order.
     pub(crate) fn rows(&self) -> &[Received] {
         &self.rows
@@ -212,8 +271,11 @@ impl<'a> Scene<'a> {
     /// Ends the phone; gives what was claimed and how long it took.
     pub(crate) async fn end(self) -> (Vec<Claim>, f64) {
         let took = self.seconds(self.clock().now());
-        let Self { engine, claims, .. } = self;
+        let Self { engine, others, claims, .. } = self;
         engine.stop().await;
+        for other in others {
+            other.stop().await;
+        }
         (claims, took)
     }
 
@@ -243,21 +305,25 @@ impl<'a> Scene<'a> {
                 && before.role == *role
                 && before.row.call_id == row.call_id
                 && before.row.cseq + 1 == row.cseq
-                && before.row.answered == Some(401)
+                && matches!(before.row.answered, Some(401 | 407))
         };
         let method = row.method.as_str();
         let what = match (row.retransmission, row.expires_s) {
             (1.., _) => format!("{method}, retry {}", row.retransmission),
             (0, Some(0)) => format!("{method} with Expires 0: leaving"),
-            (0, _) if self.rows.iter().any(|it| challenged(&it)) => {
+            (0, _) if method != "ACK" && self.rows.iter().any(|it| challenged(&it)) => {
                 format!("{method} with the password")
             }
             (0, _) => method.to_owned(),
         };
         let answer = match row.answered {
+            None if method == "ACK" => String::new(),
             None => "no answer".into(),
-            Some(401) => "401: password?".into(),
+            Some(100) => "100: trying".into(),
+            Some(180) => "180: it rings".into(),
+            Some(code @ (401 | 407)) => format!("{code}: password?"),
             Some(200) if row.expires_s == Some(0) => "200 OK".into(),
+            Some(200) if method != "REGISTER" => "200 OK".into(),
             Some(200) => "200 OK: registered".into(),
             Some(code) => code.to_string(),
         };
@@ -274,7 +340,7 @@ impl<'a> Scene<'a> {
         Some((act.what.to_owned(), act.after.as_secs_f64()))
     }
 
-    fn name(&self, role: Role) -> &'static str {
+    pub(crate) fn name(&self, role: Role) -> &'static str {
         let place = Role::ALL.iter().position(|it| *it == role);
         place.and_then(|place| self.names.get(place)).copied().unwrap_or(role.as_str())
     }
@@ -288,6 +354,12 @@ impl<'a> Scene<'a> {
     }
 }
 
+/// Where the phone of an engine sends from; every engine of the demo has a socket.
+fn addr(engine: &Engine) -> SocketAddr {
+    let first = engine.handle.bound().udp.first();
+    first.copied().unwrap_or_else(|| ([127, 0, 0, 1], 0).into())
+}
+
 /// Whether a request is the first datagram of one, not a retransmission.
 pub(crate) fn is_first(it: &Received) -> bool {
     it.row.retransmission == 0
@@ -295,5 +367,10 @@ pub(crate) fn is_first(it: &Received) -> bool {
 
 /// Whether a REGISTER was granted a registration by this server.
 pub(crate) fn granted(role: Role) -> impl Fn(&Received) -> bool {
-    move |it| it.role == role && it.row.answered == Some(200) && it.row.expires_s != Some(0)
+    move |it| {
+        it.role == role
+            && it.row.method.as_str() == "REGISTER"
+            && it.row.answered == Some(200)
+            && it.row.expires_s != Some(0)
+    }
 }
