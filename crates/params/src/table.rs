@@ -114,7 +114,9 @@ const REGISTRATION: &str = "Configuring Server Redundancy Using Configuration Fi
 const CALLS: &str = "it concerns calls, which this phone does not make";
 const SUBSCRIPTIONS: &str = "it concerns subscriptions, which this phone does not make";
 const PROVISIONING: &str = "the provisioning server is found by its address alone";
-const WEB: &str = "there is no web page, or the option --web says it";
+const WEB: &str = "the option --web says it";
+const WEB_USERS: &str =
+    "the web page has two users, admin and user, and an hour without use logs out";
 const NO_DEVICE: &str = "this phone has no screen of its own";
 const OPERATING_SYSTEM: &str = "the operating system does it";
 

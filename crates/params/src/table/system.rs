@@ -1,6 +1,6 @@
 //! Network, security, and what belongs to a device on a desk.
 
-use super::{CALLS, NO_DEVICE, OPERATING_SYSTEM, PORT, SIP_PAGE, URL, WEB, of, text};
+use super::{CALLS, NO_DEVICE, OPERATING_SYSTEM, PORT, SIP_PAGE, URL, WEB, WEB_USERS, of, text};
 use crate::choices::{CaList, Choice};
 use crate::row::{HomeFile, Row, When, row};
 use crate::value::Kind;
@@ -91,26 +91,25 @@ pub(super) const ROWS: &[Row] = &[
         "5",
         "Minutes after which the web page logs out.",
     )
-    .not_used(WEB),
+    .not_used(WEB_USERS),
     row("static.security.user_name.user", text(99), "user", "The name of the lowest web user.")
-        .not_used(WEB),
+        .not_used(WEB_USERS),
     row("static.security.user_name.admin", text(99), "admin", "The name of the administrator.")
-        .not_used(WEB),
+        .not_used(WEB_USERS),
     row("static.security.user_name.var", text(99), "var", "The name of the reseller's web user.")
-        .not_used(WEB),
+        .not_used(WEB_USERS),
     row(
         "static.security.user_password",
         text(256),
         "",
-        "The password of a web user as name:password; one line for each user, all of \
-         which count.",
+        "The password of a web user, admin or user, as name:password; one line for each \
+         user, all of which count. One that was changed on the page since stays.",
     )
     .secret()
-    .repeated()
-    .not_used(WEB),
+    .repeated(),
     row("static.security.var_enable", Kind::Switch, "0", "Tells three kinds of web users apart.")
-        .not_used(WEB),
-    row("static.web_item_level.url", URL, "", "Which web user sees what.").not_used(WEB),
+        .not_used(WEB_USERS),
+    row("static.web_item_level.url", URL, "", "Which web user sees what.").not_used(WEB_USERS),
     row("features.action_uri_limit_ip", text(512), "", "Who may control the phone by action URI.")
         .not_used("this phone has no action URIs: its control API has a token"),
     row("push_xml.server", text(512), "", "Who may push XML to the screen.").not_used(NO_DEVICE),
