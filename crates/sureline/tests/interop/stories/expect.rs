@@ -28,10 +28,10 @@ pub(crate) const TO_THE_END: [f64; 11] =
 pub(crate) const LAST_BUDGET_S: f64 = 32.0;
 
 /// What happens at once happens within this, on a machine that runs many cells.
-pub(crate) const AT_ONCE_S: f64 = 0.25;
+pub(crate) const AT_ONCE_S: f64 = 0.5;
 
 /// How far a timer of the phone may be off, on a machine that runs many cells.
-pub(crate) const TOLERANCE_S: f64 = 0.15;
+pub(crate) const TOLERANCE_S: f64 = 0.3;
 
 /// Starts the phone; it finds the primary and registers there.
 pub(crate) fn begin(cell: &mut Cell<'_>, lines: &[String]) -> Request {
@@ -117,9 +117,11 @@ pub(crate) fn assert_tries(cell: &Cell<'_>, server: Server, window: &Range<f64>,
     if cell.row.transport == Transport::Udp {
         let sent: Vec<f64> = tries.iter().map(|it| it.at_s - window.start).collect();
         let expected = if fault.is_told() { &offsets[..1] } else { offsets };
-        let near = |(is, should): (&f64, &f64)| (is - should).abs() < TOLERANCE_S;
         assert_eq!(sent.len(), expected.len(), "datagrams at {sent:?}");
-        assert!(sent.iter().zip(expected).all(near), "datagrams at {sent:?}");
+        for (is, should) in sent.windows(2).zip(expected.windows(2)) {
+            let gap = (is[1] - is[0]) - (should[1] - should[0]);
+            assert!(gap.abs() < TOLERANCE_S, "datagrams at {sent:?}");
+        }
     }
     let mut branches: Vec<&str> = tries.iter().map(|it| &*it.branch).collect();
     branches.dedup();

@@ -51,5 +51,5 @@ fn refreshes_until(cell: &Cell<'_>, moved: &Request, end_s: f64) -> Vec<Request>
 }
 
 fn assert_due(after_s: f64, due_s: f64) {
-    assert!((after_s - due_s).abs() < 2.0 * TOLERANCE_S, "back after {after_s} s of {due_s} s");
+    assert!((after_s - due_s).abs() < TOLERANCE_S, "back after {after_s} s of {due_s} s");
 }

@@ -35,7 +35,7 @@ pub(crate) fn play(mut cell: Cell<'_>) {
     assert_refresh(&moved, &refresh);
     let back = cell.turned_to(Primary, moved.at_s);
     let after_s = back.at_s - moved.at_s;
-    assert!((after_s - interval_s).abs() < 2.0 * TOLERANCE_S, "back after {after_s} s");
+    assert!((after_s - interval_s).abs() < TOLERANCE_S, "back after {after_s} s");
     assert_routed(&cell.granted(Primary, back.at_s));
     assert!(!cell.requests().iter().any(Request::removes), "no un-REGISTER between proxies");
     cell.finish(&[Primary]);
