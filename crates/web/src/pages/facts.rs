@@ -243,3 +243,132 @@ fn capitalised(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const UP: &str =
+        r#""health":"up","reason":null,"last_heard_s":1.0,"rtt_ms":0.5,"retry_after_s":null"#;
+    const DOWN: &str = r#""health":"down","reason":"timed_out","last_heard_s":68.1,"rtt_ms":0.4,"retry_after_s":null"#;
+
+    fn hop(name: &str, role: &str, health: &str) -> String {
+        format!(
+            r#"{{"next_hop":"{name}","role":"{role}","source":"dns","ttl_left_s":12,{health}}}"#
+        )
+    }
+
+    /// A server as the status shows it: its lease at `held`, and what is known of its next hops.
+    fn server(number: u8, held: Option<&str>, mode: u8, hops: &[String]) -> String {
+        let lease = held.map_or("null".to_owned(), |hop| {
+            format!(r#"{{"next_hop":"{hop}","since":"2026-01-01T00:00:37Z","expires_in_s":41.2}}"#)
+        });
+        format!(
+            r#"{{"server":"{number}","address":"lab.test","registered":{},"in_doubt":false,"lease":{lease},"last_used":null,"failback_mode":{mode},"next_hops":[{}]}}"#,
+            held.is_some(),
+            hops.join(",")
+        )
+    }
+
+    fn account(status: &str, current: &str, servers: &[String], more: &str) -> AccountStatus {
+        let json = format!(
+            r#"{{"account":1,"status":"{status}","label":"4605","current_server":{current},"current_proxy":null,"redundancy":"successive","servers":[{}],"subscriptions":[],"reason":null,{more}}}"#,
+            servers.join(",")
+        );
+        serde_json::from_str(&json).unwrap()
+    }
+
+    fn said(account: &AccountStatus) -> Vec<String> {
+        let facts = facts(account, None);
+        facts
+            .iter()
+            .map(|fact| format!("{}: {}; {}", fact.title, fact.value, fact.detail))
+            .collect()
+    }
+
+    const NOTHING: &str = r#""next":[],"last_moves":[]"#;
+    const MOVED: &str = r#""last_moves":[{"seq":46,"event":"failover","at":"2026-01-01T00:00:37.503911Z","method":"REGISTER","from":"udp/a:1","to":"udp/b:1","reason":"timed_out"}]"#;
+
+    fn on_secondary(mode: u8, next: &str) -> AccountStatus {
+        let hops = [hop("udp/a:1", "primary", DOWN), hop("udp/b:1", "secondary", UP)];
+        let server = server(1, Some("udp/b:1"), mode, &hops);
+        account("Registered", r#""1""#, &[server], &format!(r#""next":[{next}],{MOVED}"#))
+    }
+
+    #[test]
+    fn on_the_primary_all_is_well() {
+        let hops = [hop("udp/a:1", "primary", UP), hop("udp/b:1", "secondary", UP)];
+        let account =
+            account("Registered", r#""1""#, &[server(1, Some("udp/a:1"), 0, &hops)], NOTHING);
+        let said = said(&account);
+        assert_eq!(said[0], "On next hop: udp/a:1; primary of server 1, lab.test");
+        assert_eq!(said[2], "Why there: It has not moved; registered there from the start");
+        assert_eq!(said[3], "Goes back: It is where it belongs; this is the first choice");
+        assert_eq!(said[4], "Calls now: Yes; in and out by udp/a:1");
+    }
+
+    #[test]
+    fn after_a_failover_it_is_said_why_and_when_it_ends() {
+        let next = r#"{"in_s":14.0,"what":"REGISTER","to":"udp/a:1","why":"duration"}"#;
+        let said = said(&on_secondary(3, next));
+        assert_eq!(said[0], "On next hop: udp/b:1; secondary of server 1, lab.test");
+        assert_eq!(said[2], "Why there: udp/a:1 gave no answer; REGISTER found the way");
+        assert_eq!(
+            said[3],
+            "Goes back: in 14 s; if udp/a:1 answers the REGISTER; duration: after failback_timeout"
+        );
+        assert_eq!(said[4], "Calls now: Yes; in and out by udp/b:1");
+    }
+
+    #[test]
+    fn new_requests_that_ask_a_dead_primary_first_are_slow() {
+        let said = said(&on_secondary(0, ""));
+        assert!(said[3].starts_with("Goes back: Not before udp/b:1 fails"), "{}", said[3]);
+        assert_eq!(
+            said[4],
+            "Calls now: Yes, out slowly; in at once; each call out first waits for udp/a:1"
+        );
+    }
+
+    #[test]
+    fn a_primary_that_is_being_asked_is_no_countdown() {
+        let next = r#"{"in_s":3.0,"what":"give up","to":"udp/a:1","why":"no answer yet"}"#;
+        let account = on_secondary(3, next);
+        assert_eq!(said(&account)[3], "Goes back: Asking now; waits for an answer of udp/a:1");
+        assert_eq!(facts(&account, None)[3].due, None);
+    }
+
+    #[test]
+    fn on_the_fallback_server_the_probe_leads_back() {
+        let first = server(1, None, 0, &[hop("udp/a:1", "primary", DOWN)]);
+        let second = server(2, Some("udp/z:1"), 0, &[hop("udp/z:1", "primary", UP)]);
+        let next = r#""next":[{"in_s":5.0,"what":"REGISTER","to":"udp/z:1","why":"renewal"},{"in_s":80.0,"what":"REGISTER","to":"udp/a:1","why":"probe"}],"last_moves":[]"#;
+        let said = said(&account("Registered", r#""2""#, &[first, second], next));
+        assert_eq!(said[0], "On next hop: udp/z:1; server 2 (fallback), lab.test");
+        assert_eq!(said[2], "Why there: udp/a:1 gave no answer; the other server serves meanwhile");
+        assert_eq!(said[3], "Goes back: in 80 s; if udp/a:1 answers the REGISTER; to server 1");
+    }
+
+    // A15
+    #[test]
+    fn a_lease_in_doubt_is_no_promise() {
+        let doubted = server(1, Some("udp/a:1"), 0, &[hop("udp/a:1", "primary", DOWN)])
+            .replace(r#""in_doubt":false"#, r#""in_doubt":true"#);
+        let facts = facts(&account("Register Failed", "null", &[doubted], NOTHING), None);
+        assert_eq!((facts[0].value.as_str(), facts[0].tone), ("udp/a:1", Tone::Bad));
+        assert_eq!((facts[4].value.as_str(), facts[4].tone), ("In doubt", Tone::Warn));
+    }
+
+    #[test]
+    fn without_a_registration_it_is_said_what_is_tried_next() {
+        let server = server(1, None, 0, &[hop("udp/a:1", "primary", DOWN)]);
+        let next = r#""next":[{"in_s":27.0,"what":"REGISTER","to":"udp/a:1","why":"retry"}],"last_moves":[]"#;
+        let mut account = account("Register Failed", "null", &[server], next);
+        account.reason = Some("status_403".into());
+        let said = said(&account);
+        assert_eq!(said[0], "On next hop: Nowhere; never registered");
+        assert_eq!(said[2], "Why: Answer 403; ");
+        assert_eq!(said[3], "Tries again: in 27 s; REGISTER to udp/a:1");
+        assert_eq!(said[4], "Calls now: No; nobody knows where this line is");
+    }
+}

@@ -261,3 +261,144 @@ pub(super) fn labelled(kind: Kind, value: &str) -> String {
         Some(_) | None => value.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use params::WebPage;
+
+    use super::*;
+
+    fn sheet(layout: &Layout, set: &[(&str, &str)]) -> Sheet {
+        let set: BTreeMap<&str, &str> = set.iter().copied().collect();
+        let field = |key: Key| {
+            let name = key.to_string();
+            let written = set.get(name.as_str());
+            let field = Field {
+                value: (*written.unwrap_or(&key.row().default)).to_owned(),
+                default: key.row().default.to_owned(),
+                source: written.map(|_| "phone.cfg:1".to_owned()),
+                ..Field::default()
+            };
+            (name, field)
+        };
+        Sheet {
+            phone: "001565000001".into(),
+            model: "SIP-T46G".into(),
+            firmware: 81,
+            profile: "compat".into(),
+            account_max: 16,
+            revision: "r".into(),
+            fields: layout.keys().map(field).collect(),
+        }
+    }
+
+    fn form(
+        page: WebPage,
+        account: Option<u8>,
+        set: &[(&str, &str)],
+        entered: &Entered,
+    ) -> FormView {
+        let layout = Layout::of(page, account, |_| true);
+        FormView::new(&layout, &sheet(&layout, set), entered)
+    }
+
+    fn find<'a>(form: &'a FormView, key: &str) -> &'a FieldView {
+        let lines = form.sections.iter().flat_map(|section| section.lines.iter().flatten());
+        let all = lines.chain(&form.idle);
+        all.into_iter().find(|field| field.key == key).unwrap_or_else(|| panic!("no {key}"))
+    }
+
+    #[test]
+    fn controls_help_and_default_come_from_the_table() {
+        let set = [("account.1.sip_server.1.transport_type", "3")];
+        let form = form(WebPage::AccountRegister, Some(1), &set, &Entered::default());
+        let transport = find(&form, "account.1.sip_server.1.transport_type");
+        let options: Vec<_> =
+            transport.options.iter().map(|it| (it.label.as_str(), it.chosen)).collect();
+        assert_eq!(options, [("UDP", false), ("TCP", false), ("TLS", false), ("DNS-NAPTR", true)]);
+        assert_eq!(transport.spoken.as_deref(), Some("SIP Server 1 Transport"));
+        assert!(transport.is_set() && !transport.effect.is_empty());
+        let port = find(&form, "account.1.sip_server.2.port");
+        assert!(port.is_number && !port.is_set());
+        assert_eq!((port.value.as_str(), port.default.as_str()), ("5060", "5060"));
+        assert_eq!(port.permitted, "0 to 65535");
+    }
+
+    #[test]
+    fn a_secret_shows_that_it_is_there_and_nothing_else() {
+        let entered = Entered {
+            values: [("account.1.password".to_owned(), "typed".to_owned())].into(),
+            ..Entered::default()
+        };
+        let set = [("account.1.password", "hush")];
+        let form = form(WebPage::AccountRegister, Some(1), &set, &entered);
+        let password = find(&form, "account.1.password");
+        assert!(password.is_secret && password.has_secret);
+        assert_eq!(password.value, "");
+        assert!(!format!("{form:?}").contains("hush") && !format!("{form:?}").contains("typed"));
+    }
+
+    #[test]
+    fn a_key_of_a_proxy_can_follow_its_server() {
+        let form = form(WebPage::AccountAdvanced, Some(1), &[], &Entered::default());
+        let mode = find(&form, "account.1.outbound_proxy.2.failback_mode");
+        let [first, ..] = &mode.options[..] else { panic!("no options") };
+        assert_eq!((first.value.as_str(), first.label.as_str()), ("-1", "as SIP Server 2"));
+        assert!(first.chosen);
+        assert!(find(&form, "account.1.outbound_proxy.2.retry_counts").options.is_empty());
+    }
+
+    #[test]
+    fn records_in_use_are_shown_with_two_blank_ones_behind() {
+        let shown = |set: &[(&str, &str)], entered: &Entered| {
+            let form = form(WebPage::NetworkDns, None, set, entered);
+            let [a, ..] = &form.records[..] else { panic!("no records") };
+            (a.shown.len(), a.further.len())
+        };
+        assert_eq!(shown(&[], &Entered::default()), (2, 10));
+        let third = [("dns_cache_a.3.name", "pbx.test")];
+        assert_eq!(shown(&third, &Entered::default()), (5, 7));
+        let typed = Entered {
+            values: [("dns_cache_a.12.ip".to_owned(), "192.0.2.1".to_owned())].into(),
+            ..Entered::default()
+        };
+        assert_eq!(shown(&[], &typed), (12, 0));
+    }
+
+    #[test]
+    fn a_reason_that_several_fields_share_is_said_once() {
+        let layout = Layout::of(WebPage::AccountRegister, Some(1), |_| true);
+        let mut sheet = sheet(&layout, &[]);
+        for (key, field) in &mut sheet.fields {
+            if key.contains("outbound_proxy.") {
+                field.idle = Some("Enable Outbound Proxy Server is Enabled".into());
+            }
+        }
+        let form = FormView::new(&layout, &sheet, &Entered::default());
+        let said: Vec<_> = form
+            .sections
+            .iter()
+            .flat_map(|section| section.lines.iter().flatten())
+            .filter(|field| field.idle.is_some())
+            .map(|field| field.key.as_str())
+            .collect();
+        assert_eq!(said, ["account.1.outbound_proxy.1.address"]);
+        assert!(find(&form, "account.1.outbound_proxy.2.port").is_idle);
+    }
+
+    #[test]
+    fn what_is_wrong_is_listed_wherever_it_stands() {
+        let wrong = ["account.1.label", "dns_cache_srv.9.port"];
+        let errors = wrong.map(|key| (key.to_owned(), "permitted are".to_owned()));
+        let entered = Entered { errors: errors.into(), ..Entered::default() };
+        for (page, account, key) in
+            [(WebPage::AccountRegister, Some(1), wrong[0]), (WebPage::NetworkDns, None, wrong[1])]
+        {
+            let form = form(page, account, &[], &entered);
+            let listed: Vec<_> = form.wrong().iter().map(|field| field.key.clone()).collect();
+            assert_eq!(listed, [key]);
+        }
+    }
+}

@@ -303,3 +303,50 @@ async fn register_status(pages: &Pages, sheet: &Sheet, account: Option<u8>) -> O
     let account = phone.accounts.iter().find(|it| Some(it.account) == account);
     Some(account.map_or("Disabled", |account| account.status.as_str()).to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use desk::Field;
+
+    use super::*;
+
+    #[test]
+    fn a_stale_form_tells_both_values_and_leaves_alone_what_agrees() {
+        let (label, name, port) =
+            ("account.1.label", "account.1.display_name", "account.1.sip_server.1.port");
+        let field = |value: &str| Field { value: value.into(), ..Field::default() };
+        let fields = [(label, "theirs"), (name, "theirs"), (port, "5070")];
+        let sheet = Sheet {
+            phone: String::new(),
+            model: String::new(),
+            firmware: 81,
+            profile: String::new(),
+            account_max: 16,
+            revision: "2".into(),
+            fields: fields.map(|(key, value)| (key.to_owned(), field(value))).into(),
+        };
+        let read = [(label, "was"), (name, "was"), (port, "5060")]
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .into();
+        let touched: Settings =
+            [(label.to_owned(), "mine".to_owned()), (port.to_owned(), "5070".to_owned())].into();
+        let shown = Shown::stale(&sheet, &read, touched);
+        assert!(shown.stale);
+        assert_eq!(
+            shown.entered.meanwhile[label],
+            "changed meanwhile: theirs holds now, you entered mine"
+        );
+        assert_eq!(shown.entered.meanwhile[name], "changed meanwhile: it was was");
+        assert!(!shown.entered.meanwhile.contains_key(port), "both entered the same");
+    }
+
+    #[test]
+    fn what_was_done_is_said_in_numbers() {
+        assert!(done_words(0, false).starts_with("Nothing"));
+        assert!(done_words(1, false).starts_with("1 value was changed"));
+        assert!(
+            done_words(3, true).contains("next start")
+                || done_words(3, true).contains("started again")
+        );
+    }
+}

@@ -370,3 +370,54 @@ fn capitalised(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account(text: &str) -> AccountStatus {
+        serde_json::from_str(text).unwrap()
+    }
+
+    const CONCURRENT: &str = r#"{"account":1,"status":"Registered","label":"4605","current_server":"1","current_proxy":null,"redundancy":"concurrent","servers":[
+      {"server":"1","address":"lab.test","registered":true,"in_doubt":false,"lease":{"next_hop":"udp/b:1","since":"2026-01-01T00:00:37Z","expires_in_s":41.2},"last_used":"udp/b:1","failback_mode":0,"next_hops":[
+        {"next_hop":"udp/a:1","role":"primary","source":"dns","ttl_left_s":12,"health":"down","reason":"timed_out","last_heard_s":68.1,"rtt_ms":0.4,"retry_after_s":null},
+        {"next_hop":"udp/b:1","role":"secondary","source":"dns","ttl_left_s":12,"health":"up","reason":null,"last_heard_s":1.0,"rtt_ms":0.4,"retry_after_s":null}]},
+      {"server":"2","address":"192.0.2.9","registered":true,"in_doubt":false,"lease":{"next_hop":"udp/z:1","since":"2026-01-01T00:00:37Z","expires_in_s":41.2},"last_used":"udp/z:1","failback_mode":0,"next_hops":[
+        {"next_hop":"udp/z:1","role":"primary","source":"literal","ttl_left_s":null,"health":"up","reason":null,"last_heard_s":1.0,"rtt_ms":0.4,"retry_after_s":5.0}]}],
+      "next":[{"in_s":11.2,"what":"REGISTER","to":"udp/a:1","why":"renewal"}],"subscriptions":[],"last_moves":[],"reason":null}"#;
+
+    #[test]
+    fn the_wire_leads_from_the_phone_to_the_registration() {
+        let view = AccountView::new(&account(CONCURRENT), None, 0.0, None);
+        let wires: Vec<_> = view
+            .servers
+            .iter()
+            .flat_map(|server| &server.hops)
+            .map(|hop| (hop.above, hop.branch, hop.below))
+            .collect();
+        assert_eq!(
+            wires,
+            [("live", "broken", "live"), ("live", "live", "thin"), ("thin", "second", "")]
+        );
+        let heads: Vec<_> = view.servers.iter().map(|server| server.wire).collect();
+        assert_eq!(heads, ["live", "thin"]);
+    }
+
+    #[test]
+    fn each_next_hop_tells_its_lease_its_health_and_when_it_is_asked_again() {
+        let view = AccountView::new(&account(CONCURRENT), None, 0.0, None);
+        let [first, second] = &view.servers[..] else { panic!("two servers") };
+        let [a, b] = &first.hops[..] else { panic!("two next hops") };
+        assert_eq!((a.health.as_str(), a.tone), ("down: no answer", Tone::Bad));
+        assert_eq!(a.probe.as_ref().map(|it| it.when.as_str()), Some("in 11 s"));
+        assert!(a.lease.is_none() && b.probe.is_none());
+        assert_eq!(
+            b.lease.as_ref().map(|it| (it.left.as_str(), it.is_current)),
+            Some(("41 s", true))
+        );
+        let [z] = &second.hops[..] else { panic!("one next hop") };
+        assert!(z.role.is_empty(), "the only next hop is no primary of anything");
+        assert!(z.details.iter().any(|it| it.term == "Asked to wait" && it.due == Some(5.0)));
+    }
+}
