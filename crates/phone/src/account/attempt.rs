@@ -281,21 +281,22 @@ impl Attempt {
                 Flow::Udp { .. } | Flow::Stream { .. } => Cause::Silent,
             });
         }
-        if self.retransmit_at.is_some_and(|due| ctx.now >= due) {
-            self.retransmit(ctx);
+        if let Some(due) = self.retransmit_at.filter(|due| ctx.now >= *due) {
+            self.retransmit(ctx, due);
         }
         Progress::Pending
     }
 
     // Guide, "REGISTER Failover" step 2: three times by default.
     // Guide, "REGISTER Fallback" step 2: the same at the working server.
-    fn retransmit(&mut self, ctx: &mut Context<'_>) {
+    fn retransmit(&mut self, ctx: &mut Context<'_>, due: Instant) {
         let Flow::Udp { socket, .. } = self.flow else { return };
         ctx.suspect(&self.hop);
         self.sent = self.sent.saturating_add(1);
         self.retransmissions += 1;
         self.interval = self.errand.plan.next_interval(self.interval);
-        self.retransmit_at = Some(ctx.now + self.interval);
+        // Counted from when it was due: a late wake-up shifts none of those that follow.
+        self.retransmit_at = Some((due + self.interval).max(ctx.now));
         let bytes = self.bytes.clone();
         ctx.shared.out.push_back(Output::Datagram { socket, to: self.hop.addr, bytes });
     }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use locate::{Hops, LocationId, Progress as Located};
@@ -19,11 +20,15 @@ use crate::budget::{Budget, Kind, Plan};
 use crate::context::{Context, Hop, name_of};
 use crate::event::{HopName, Place, Why};
 
+/// A request waits this long for DNS where the last answer is known.
+const DNS_PATIENCE: Duration = Duration::from_millis(500);
+
 /// What is known of the next hops of one group during a walk.
 #[derive(Debug)]
 enum Slot {
     Unneeded,
-    Pending(LocationId),
+    /// DNS is being asked; what was found last is taken from then on, if there is anything.
+    Pending(LocationId, Option<Instant>),
     Ready(Arc<Hops>),
     Nothing,
 }
@@ -114,7 +119,10 @@ impl Walk {
                 Located::Pending => {
                     let phone = ctx.device.index;
                     ctx.shared.waiting.entry(id).or_default().insert(phone);
-                    Slot::Pending(id)
+                    // With a live lease what was found last stays usable without DNS.
+                    let live = core.registration(leg.group).is_live(ctx.now);
+                    let known = live && ctx.shared.locator.last(id).is_some();
+                    Slot::Pending(id, known.then(|| ctx.now + DNS_PATIENCE))
                 }
                 Located::Nothing(_) => Slot::Nothing,
             };
@@ -177,7 +185,7 @@ impl Walk {
     ) -> bool {
         let mut waited = false;
         for (index, slot) in self.slots.iter_mut().enumerate() {
-            if !matches!(slot, Slot::Pending(pending) if *pending == id) {
+            if !matches!(slot, Slot::Pending(pending, _) if *pending == id) {
                 continue;
             }
             match progress {
@@ -219,7 +227,7 @@ impl Walk {
             }
             let Some(leg) = self.legs.front().copied() else { return Step::Exhausted };
             let hops = match self.slots.get(leg.group) {
-                Some(Slot::Pending(_)) => return Step::Waiting,
+                Some(Slot::Pending(..)) => return Step::Waiting,
                 Some(Slot::Ready(hops)) => in_order(hops, ctx),
                 Some(Slot::Nothing) => self.without_dns(ctx, core, leg.group),
                 Some(Slot::Unneeded) | None => Vec::new(),
@@ -350,9 +358,12 @@ impl Walk {
         self.progress(ctx, core, progress)
     }
 
-    /// Does what is due for the open attempt.
+    /// Does what is due for the open attempt, or takes what DNS said last.
     pub(crate) fn on_time(&mut self, ctx: &mut Context<'_>, core: &Core) -> Step {
-        let Some((_, attempt)) = self.trying.as_mut() else { return Step::Waiting };
+        let Some((_, attempt)) = self.trying.as_mut() else {
+            self.take_last_known(ctx);
+            return self.advance(ctx, core);
+        };
         let progress = attempt.on_time(ctx);
         self.progress(ctx, core, progress)
     }
@@ -442,7 +453,7 @@ impl Walk {
         }
         let policy = &core.policy;
         if policy.adaptive_budget {
-            let floor = std::time::Duration::from_millis(policy.adaptive_floor_ms.into());
+            let floor = Duration::from_millis(policy.adaptive_floor_ms.into());
             let known = ctx.device.health.find(name_of(hop)).and_then(|health| health.patience());
             let first = known.unwrap_or(timers.t1).max(floor);
             return Plan::adaptive(self.request.kind, policy.adaptive_retries, first, timers);
@@ -457,16 +468,36 @@ impl Walk {
 
     fn is_last(&self, ctx: &Context<'_>) -> bool {
         let follows = |leg: &Leg| match self.slots.get(leg.group) {
-            Some(Slot::Pending(_)) => true,
+            Some(Slot::Pending(..)) => true,
             Some(Slot::Ready(hops)) => self.queue.would_take_any(&in_order(hops, ctx)),
             Some(Slot::Nothing | Slot::Unneeded) | None => false,
         };
         self.queue.is_empty() && !self.legs.iter().any(follows)
     }
 
+    /// Name servers are slow or silent: the last next hops of a live lease are used meanwhile
+    /// (behaviour §3).
+    fn take_last_known(&mut self, ctx: &Context<'_>) {
+        for slot in &mut self.slots {
+            if let Slot::Pending(id, Some(due)) = slot
+                && *due <= ctx.now
+                && let Some(hops) = ctx.shared.locator.last(*id)
+            {
+                *slot = Slot::Ready(hops.clone());
+            }
+        }
+    }
+
     /// When it has to be looked at again.
     pub(crate) fn next_timeout(&self) -> Option<(Instant, &'static str)> {
-        self.trying.as_ref().map(|(_, attempt)| attempt.next_timeout())
+        if let Some((_, attempt)) = &self.trying {
+            return Some(attempt.next_timeout());
+        }
+        let waits = |slot: &Slot| match slot {
+            Slot::Pending(_, due) => *due,
+            Slot::Unneeded | Slot::Ready(_) | Slot::Nothing => None,
+        };
+        self.slots.iter().filter_map(waits).min().map(|due| (due, "name servers are slow"))
     }
 }
 

@@ -238,3 +238,17 @@ fn static_naptr_records_lead_on_as_their_keys_say() {
     assert_eq!(flag("U"), second, "nothing that a phone can use comes next");
     assert_eq!(by_naptr("service = E2U+sip, flags = S", udp), second, "no service of SIP");
 }
+
+// Behaviour §3: with a live lease its next hop stays usable without DNS: a refresh waits half a second
+// for a silent name server, not the nine seconds of its retries. account.X.dns_cache_type 0 asks with
+// each pass.
+#[test]
+fn a_refresh_of_a_live_lease_does_not_wait_for_a_silent_name_server() {
+    let lines = "account.1.dns_cache_type = 0\naccount.1.sip_server.1.expires = 60\n";
+    let mut named = Named::new(&format!("{NAMED}{lines}"));
+    named.bench.run_to(10.0);
+    let silent_from = named.bench.got(1).len();
+    named.silence();
+    named.bench.run_to(31.0);
+    assert_eq!(named.bench.got(1).len(), silent_from + 1, "due at 24 to 30 s");
+}
