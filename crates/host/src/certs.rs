@@ -91,6 +91,13 @@ pub fn self_signed(names: &[&str]) -> Result<Credentials, TlsError> {
     Ok(Credentials::new(vec![certificate.der().clone()], key.into()))
 }
 
+/// As [`self_signed`], as the contents of two files: for a certificate that is to last.
+pub fn self_signed_pem(names: &[&str]) -> Result<Pem, TlsError> {
+    let key = KeyPair::generate()?;
+    let certificate = params(names, Validity::Present)?.self_signed(&key)?;
+    Ok(Pem { certificate: certificate.pem(), key: key.serialize_pem() })
+}
+
 fn params(names: &[&str], validity: Validity) -> Result<CertificateParams, TlsError> {
     let (uris, others): (Vec<&str>, Vec<&str>) =
         names.iter().partition(|name| name.starts_with("sip:"));

@@ -29,7 +29,7 @@ pub use host::{BindError, Bindings, ConnectionLimit, Host, Plan};
 pub use tap::{Channel, Direction, Notice, Packet, Tap};
 pub use tls::{
     Credentials, ServerCheck, SystemRoots, TlsError, TlsSettings, certificates_from_file,
-    certificates_from_pem, handshake_cause, server_name,
+    certificates_from_pem, handshake_cause, server_config, server_name,
 };
 pub use udp::ReceiveBuffer;
 pub use wire::connect_cause;

@@ -186,8 +186,8 @@ impl TlsSettings {
     }
 }
 
-/// What accepted connections use.
-pub(crate) fn server_config(own: &Credentials) -> Result<Arc<ServerConfig>, TlsError> {
+/// What accepted connections use; also for faces, which take their own.
+pub fn server_config(own: &Credentials) -> Result<Arc<ServerConfig>, TlsError> {
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(TlsError::Unusable)?

@@ -95,6 +95,9 @@ pub(crate) struct RunArgs {
     /// Where the control API is served besides its own loopback port [default: 127.0.0.1:8080].
     #[arg(long, value_name = "ADDR:PORT", conflicts_with = "no_web")]
     pub(crate) web: Option<SocketAddr>,
+    /// Serves the page by TLS: with the certificate and key in this PEM file, or one of its own.
+    #[arg(long, value_name = "PEM", num_args = 0..=1, conflicts_with = "no_web")]
+    pub(crate) web_tls: Option<Option<PathBuf>>,
     /// Serves the control API on its own loopback port only.
     #[arg(long)]
     pub(crate) no_web: bool,

@@ -15,4 +15,4 @@ pub use access::{Access, guarded};
 pub use api::router;
 pub use error::{answer_error, answer_json};
 pub use pages::{Doors, Vault, site};
-pub use serve::serve;
+pub use serve::{Listener, serve};

@@ -1,6 +1,9 @@
-//! Taking connections: HTTP/1.1 only, few at a time, and none that is slow in asking.
+//! Taking connections: HTTP/1.1 only, plain or in TLS, few at a time, and none that is slow in
+//! asking.
 
 use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,13 +12,18 @@ use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
 
 use crate::pages::Peer;
 
 /// How many connections are served at once; more wait in the system's queue.
 const CONNECTIONS_MAX: usize = 128;
+/// How long a client may take for a TLS handshake.
+const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
 /// How long a client may take for the head of a request.
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
 /// The pause after the system refused a connection, so as not to spin.
@@ -23,15 +31,51 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// How long answers under way may take after the end was ordered.
 const END_WITHIN: Duration = Duration::from_secs(1);
 
+/// Where connections are taken.
+pub struct Listener {
+    tcp: TcpListener,
+    tls: Option<TlsAcceptor>,
+}
+
+impl From<TcpListener> for Listener {
+    /// Plain connections.
+    fn from(tcp: TcpListener) -> Self {
+        Self { tcp, tls: None }
+    }
+}
+
+impl Listener {
+    /// Connections in TLS alone.
+    #[must_use]
+    pub fn in_tls(tcp: TcpListener, config: Arc<ServerConfig>) -> Self {
+        Self { tcp, tls: Some(config.into()) }
+    }
+
+    /// Whether connections are in TLS.
+    #[must_use]
+    pub const fn is_in_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.tcp.local_addr()
+    }
+}
+
 /// Serves `router` until `end` is ready, then lets answers under way finish, one second at most.
-pub async fn serve(listener: TcpListener, router: Router, end: impl Future<Output = ()>) {
+pub async fn serve(listener: impl Into<Listener>, router: Router, end: impl Future<Output = ()>) {
+    let Listener { tcp, tls } = listener.into();
     let permits = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let ending = watch::Sender::new(false);
     let mut end = pin!(end);
     loop {
         let next = async {
             let permit = Arc::clone(&permits).acquire_owned().await;
-            (permit, listener.accept().await)
+            (permit, tcp.accept().await)
         };
         let (permit, accepted) = tokio::select! {
             next = next => next,
@@ -41,10 +85,18 @@ pub async fn serve(listener: TcpListener, router: Router, end: impl Future<Outpu
             tokio::time::sleep(PAUSE).await;
             continue;
         };
-        let router = router.clone().layer(Extension(Peer(from.ip())));
+        let peer = Peer { ip: from.ip(), is_in_tls: tls.is_some() };
+        let (router, tls) = (router.clone().layer(Extension(peer)), tls.clone());
         let ending = ending.subscribe();
         tokio::spawn(async move {
-            converse(stream, router, ending).await;
+            match tls {
+                None => converse(stream, router, ending).await,
+                Some(tls) => {
+                    if let Some(stream) = shake_hands(tls, stream).await {
+                        converse(stream, router, ending).await;
+                    }
+                }
+            }
             drop(permit);
         });
     }
@@ -54,7 +106,19 @@ pub async fn serve(listener: TcpListener, router: Router, end: impl Future<Outpu
     drop(tokio::time::timeout(END_WITHIN, permits.acquire_many(all)).await);
 }
 
-async fn converse(stream: TcpStream, router: Router, mut ending: watch::Receiver<bool>) {
+/// The stream within; none where the client is no TLS client, or too slow.
+async fn shake_hands(
+    tls: TlsAcceptor,
+    stream: TcpStream,
+) -> Option<tokio_rustls::server::TlsStream<TcpStream>> {
+    tokio::time::timeout(HANDSHAKE_WITHIN, tls.accept(stream)).await.ok()?.ok()
+}
+
+async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    router: Router,
+    mut ending: watch::Receiver<bool>,
+) {
     let service = TowerToHyperService::new(router);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -46,7 +46,7 @@ pub(super) async fn keep(
     };
     let ended = async move { drop(ending.wait_for(|ending| *ending).await) };
     let lab_api = tokio::spawn(web::serve(listener, api::router(faults.clone()), ended));
-    let live = Live::begin(engine, configs, web, &state).await?;
+    let live = Live::begin(engine, configs, web.map(Into::into), &state).await?;
     live.start().await?;
     state.write_json(LAB_FILE, &lab)?;
     invite(story, &state)?;

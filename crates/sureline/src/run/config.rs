@@ -407,12 +407,10 @@ pub(super) fn keys_of(row: &Row, account: Option<u8>) -> impl Iterator<Item = Ke
 
 /// What is wrong, at the field where it can be mended.
 fn error_at_field(error: &ParamError) -> (String, String) {
-    match &error.problem {
-        Problem::RecordNotWhole { missing } => {
-            (missing.to_string(), format!("is needed, since {} is set", error.key))
-        }
-        problem => (error.key.to_string(), problem.to_string()),
+    if let Problem::RecordNotWhole { missing } = &error.problem {
+        return (missing.to_string(), format!("is needed, since {} is set", error.key));
     }
+    (error.key.to_string(), error.problem.to_string())
 }
 
 fn refusal(faults: &[EditFault]) -> Refused {

@@ -20,11 +20,12 @@ pub(super) fn import(config: &mut Config, file: &[u8]) -> Result<Provisioned, Re
     let mut errors = Settings::new();
     let mut problems = Vec::new();
     for finding in &findings {
-        match &finding.found {
-            Found::Value(error) if matches!(error.problem, Problem::Refused { .. }) => {
-                errors.insert(error.key.to_string(), finding.to_string());
-            }
-            _ => problems.push(finding.to_string()),
+        if let Found::Value(error) = &finding.found
+            && matches!(error.problem, Problem::Refused { .. })
+        {
+            errors.insert(error.key.to_string(), finding.to_string());
+        } else {
+            problems.push(finding.to_string());
         }
     }
     if !errors.is_empty() {

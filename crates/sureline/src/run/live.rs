@@ -7,7 +7,7 @@ use desk::{About, ControlFile, EventBody};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use web::Access;
+use web::{Access, Listener};
 
 use super::config::Config;
 use super::engine::Engine;
@@ -33,7 +33,7 @@ impl Live {
     pub(crate) async fn begin(
         engine: Engine,
         configs: Vec<Config>,
-        web: Option<TcpListener>,
+        web: Option<Listener>,
         state: &StateDir,
     ) -> Result<Self, Failure> {
         let control = TcpListener::bind(FREE_LOOPBACK).await.map_err(Failure::failed)?;
@@ -54,7 +54,7 @@ impl Live {
         let mut servers = JoinSet::new();
         let api = web::router(desk.clone(), Access::by_token(&file.token));
         let page = page.map(|page| page.serve(desk.clone(), &file.token));
-        for (listener, router) in [Some((control, api)), page].into_iter().flatten() {
+        for (listener, router) in [Some((control.into(), api)), page].into_iter().flatten() {
             let mut ending = ending.clone();
             let ended = async move { drop(ending.wait_for(|ending| *ending).await) };
             servers.spawn(web::serve(listener, router, ended));

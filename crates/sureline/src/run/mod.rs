@@ -85,6 +85,7 @@ async fn live(args: &RunArgs, state: &StateDir, setup: Setup, config: Config) ->
     let settings = config.settings();
     let engine = Engine::start(engine_config(args, state, &settings)?)?;
     let web = web_listener(args).await?;
+    let web = web.map(|web| page::listener(web, args, state)).transpose()?;
     let live = Live::begin(engine, vec![config], web, state).await?;
     let writer = Writer::start(&live.engine().log, args.log, event_target(args)?)?;
     warn_if_idle(args, &settings);

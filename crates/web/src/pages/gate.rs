@@ -14,14 +14,17 @@ use super::passwords::User;
 use super::{Pages, refusal};
 use crate::access::is_address_or_localhost;
 
-/// Where a connection comes from; put into each request by whoever took the connection.
+/// Where a connection comes from, and how; put into each request by whoever took the connection.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Peer(pub(crate) IpAddr);
+pub(crate) struct Peer {
+    pub(crate) ip: IpAddr,
+    pub(crate) is_in_tls: bool,
+}
 
 impl Peer {
     /// The peer of a request; whoever is not known counts as far away.
     pub(super) fn of(request: &Request) -> Self {
-        let far = Self(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        let far = Self { ip: IpAddr::V4(Ipv4Addr::UNSPECIFIED), is_in_tls: false };
         request.extensions().get::<Self>().copied().unwrap_or(far)
     }
 }
@@ -124,9 +127,11 @@ pub(super) fn is_own_form(guest: &Guest, shown: Option<&str>) -> bool {
 }
 
 /// The header that makes the browser show `token` from now on.
-pub(super) fn set_cookie(headers: &HeaderMap, token: &str) -> HeaderValue {
+pub(super) fn set_cookie(headers: &HeaderMap, peer: Peer, token: &str) -> HeaderValue {
     let (name, age) = (cookie_name(headers), IDLE_MAX.as_secs() * 12);
-    let cookie = format!("{name}={token}; Path=/; Max-Age={age}; HttpOnly; SameSite=Strict");
+    let secure = if peer.is_in_tls { "; Secure" } else { "" };
+    let cookie =
+        format!("{name}={token}; Path=/; Max-Age={age}; HttpOnly; SameSite=Strict{secure}");
     HeaderValue::from_str(&cookie).unwrap_or(HeaderValue::from_static(""))
 }
 

@@ -56,14 +56,14 @@ pub(super) async fn show(
 }
 
 pub(super) async fn log_in(State(pages): State<Arc<Pages>>, request: Request) -> Response {
-    let (Peer(from), headers) = (Peer::of(&request), request.headers().clone());
+    let (peer, headers) = (Peer::of(&request), request.headers().clone());
     let Ok(Form(form)) = request.extract::<Form<LogIn>, _>().await else {
         return super::refusal(StatusCode::BAD_REQUEST, "The form could not be read.");
     };
     let next = own_path(form.next);
-    match pages.doors.log_in(form.username.trim(), &form.password, from).await {
+    match pages.doors.log_in(form.username.trim(), &form.password, peer.ip).await {
         Ok(guest) => {
-            let cookie = [(header::SET_COOKIE, set_cookie(&headers, guest.token()))];
+            let cookie = [(header::SET_COOKIE, set_cookie(&headers, peer, guest.token()))];
             (cookie, Redirect::to(&next)).into_response()
         }
         Err(turned) => {

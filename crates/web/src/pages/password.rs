@@ -74,7 +74,7 @@ pub(super) async fn take(
     Extension(guest): Extension<Guest>,
     request: Request,
 ) -> Response {
-    let Peer(from) = Peer::of(&request);
+    let from = Peer::of(&request).ip;
     let Ok(Form(form)) = request.extract::<Form<Change>, _>().await else {
         return refusal(StatusCode::BAD_REQUEST, "The form could not be read.");
     };

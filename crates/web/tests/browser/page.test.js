@@ -345,3 +345,27 @@ test("another password logs other browsers out, and the known one works no longe
     await other.close();
   }
 });
+
+test("with --web-tls the page comes by TLS alone, with a certificate that lasts", async () => {
+  const own = await folder();
+  const other = await Browser.open({ ignoreHTTPSErrors: true });
+  const secret = await Phone.start(own.path, lab, settings, ["--web-tls"]);
+  try {
+    const fingerprint = () => secret.child.said.match(/SHA-256 ([0-9A-F:]{95})/)[1];
+    const first = fingerprint();
+    await other.logIn(secret);
+    await other.page.waitForURL("**/status");
+    const [cookie] = await other.context.cookies();
+    assert.ok(cookie.secure && cookie.httpOnly, JSON.stringify(cookie));
+    await assert.rejects(fetch(secret.base.replace("https", "http")));
+    await secret.stop();
+    await secret.run();
+    assert.equal(fingerprint(), first);
+    await other.page.goto(`${secret.base}/network/dns`);
+    assert.equal(new URL(other.page.url()).pathname, "/network/dns", "still logged in");
+  } finally {
+    await other.close();
+    await secret.stop();
+    await own.remove();
+  }
+});

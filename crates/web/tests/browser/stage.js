@@ -97,7 +97,8 @@ export class Phone {
     phone.file = join(folder, "001565000001.cfg");
     phone.options = options;
     phone.lab = lab;
-    phone.base = `http://127.0.0.1:${await freePort()}`;
+    const scheme = options.includes("--web-tls") ? "https" : "http";
+    phone.base = `${scheme}://127.0.0.1:${await freePort()}`;
     await writeFile(phone.file, settings);
     await phone.run();
     return phone;
@@ -106,11 +107,11 @@ export class Phone {
   async run() {
     this.child = start([
       "run", this.file, "--sip", "127.0.0.1:0", "--dns", this.lab.dns, "--state", this.state,
-      "--web", this.base.replace("http://", ""), ...this.options,
+      "--web", new URL(this.base).host, ...this.options,
     ]);
-    await until("the phone serves its page", async () => {
+    await until("the phone serves its page", () => {
       if (this.child.exitCode !== null) throw new Error(this.child.said);
-      return fetch(`${this.base}/login`).then((answer) => answer.ok, () => false);
+      return this.child.said.includes(`the web page is at ${this.base}/`);
     });
   }
 
