@@ -54,6 +54,7 @@ impl EventBody {
                     status: *status,
                     reason: why.map(text),
                     elapsed_s: rounded(*elapsed),
+                    detail: why.and_then(detail),
                 }
             }
             EventKind::Registered { place, next_hop, expires, refresh_in, why } => {
@@ -126,6 +127,11 @@ impl EventBody {
             EventKind::Stopped => Self::Stopped {},
         })
     }
+}
+
+/// What a reason leaves out: which fault of TLS it was.
+fn detail(why: Why) -> Option<String> {
+    if let Why::Tls(cause) = why { Some(cause.to_string()) } else { None }
 }
 
 fn attempt_started(attempt: &AttemptName) -> EventBody {

@@ -53,6 +53,8 @@ pub enum EventBody {
         status: Option<u16>,
         reason: Option<String>,
         elapsed_s: f64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        detail: Option<String>,
     },
     /// A REGISTER was answered 2xx.
     Registered {

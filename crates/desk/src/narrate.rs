@@ -57,6 +57,7 @@ struct Failed {
     reason: String,
     sent: u16,
     elapsed_s: f64,
+    fault: Option<String>,
 }
 
 /// How many failed attempts are named in one sentence.
@@ -145,6 +146,7 @@ impl Memory {
             status,
             reason,
             elapsed_s,
+            detail: fault,
             ..
         } = body
         else {
@@ -156,7 +158,8 @@ impl Memory {
             format!("{method} to {next_hop}: {answer} after {}, {sent} sent", span(*elapsed_s));
         if method == "REGISTER" && !reason.is_empty() && reason != "abandoned" {
             let (next_hop, sent, elapsed_s) = (next_hop.clone(), *sent, *elapsed_s);
-            self.failed.push(Failed { next_hop, reason, sent, elapsed_s });
+            let fault = fault.clone();
+            self.failed.push(Failed { next_hop, reason, sent, elapsed_s, fault });
         }
         Some(detail(text))
     }
@@ -192,7 +195,8 @@ impl Memory {
             None => String::new(),
         };
         let what = if failed.is_empty() { reason_words(why) } else { failures(&failed) };
-        let hint = hint_for(why).map_or(String::new(), |hint| format!(". {hint}"));
+        let fault = failed.last().and_then(|last| last.fault.as_deref()).unwrap_or_default();
+        let hint = hint_for(why, fault).map_or(String::new(), |hint| format!(". {hint}"));
         warning(format!("not registered at {}: {what}{next}{hint}", self.name_of(server)))
     }
 
@@ -269,7 +273,10 @@ impl Failed {
             "unreachable" => format!("{hop} was unreachable (ICMP)"),
             "refused" => format!("{hop} refused the connection"),
             "reset" => format!("{hop} closed the connection"),
-            "tls" => format!("TLS with {hop} failed"),
+            "tls" => match &self.fault {
+                Some(fault) => format!("TLS with {hop} failed: {fault}"),
+                None => format!("TLS with {hop} failed"),
+            },
             other => format!("{} from {hop}", reason_words(other)),
         }
     }
@@ -311,15 +318,16 @@ pub fn reason_words(reason: &str) -> String {
 }
 
 /// What to do about it.
-fn hint_for(reason: &str) -> Option<&'static str> {
+fn hint_for(reason: &str, fault: &str) -> Option<&'static str> {
     Some(match reason {
         "status_401" | "status_407" | "status_403" => {
             "Check account.X.auth_name and account.X.password"
         }
         "status_404" => "Check account.X.user_name",
-        "tls" => {
+        "tls" if fault.contains("certificate") => {
             "The certificate has to name the configured server and come from a trusted authority"
         }
+        "tls" => "The server has to speak TLS 1.2 or 1.3 at this port",
         "dns" => "Check the server's address and the DNS servers (sureline resolve NAME)",
         "refused" | "unreachable" => "Check address, port and transport_type of the server",
         "no_route" => "This machine has no route to the server",
@@ -416,6 +424,7 @@ mod tests {
             status: None,
             reason: reason.map(Into::into),
             elapsed_s: 7.5,
+            detail: None,
         }
     }
 

@@ -38,6 +38,8 @@ struct Payload {
 
 /// How long an answer may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// How long fetching files may take: each has its attempts.
+const PROVISIONED_WITHIN: Duration = Duration::from_secs(600);
 /// The largest answer that is read.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 /// The longest line of an event stream.
@@ -71,7 +73,17 @@ impl Remote {
         path: &str,
         body: Option<Payload>,
     ) -> Result<T, Refused> {
-        let answer = tokio::time::timeout(ANSWER_WITHIN, self.ask_bytes(method, path, body));
+        self.ask_within(ANSWER_WITHIN, method, path, body).await
+    }
+
+    async fn ask_within<T: DeserializeOwned>(
+        &self,
+        span: Duration,
+        method: Method,
+        path: &str,
+        body: Option<Payload>,
+    ) -> Result<T, Refused> {
+        let answer = tokio::time::timeout(span, self.ask_bytes(method, path, body));
         let bytes = answer.await.map_err(|_| self.silent())??;
         let bytes = if bytes.is_empty() { Bytes::from_static(b"null") } else { bytes };
         serde_json::from_slice(&bytes).map_err(|_| self.foreign())
@@ -211,7 +223,7 @@ impl Desk for Remote {
     }
 
     fn provision(&self) -> Pending<'_, Provisioned> {
-        Box::pin(self.ask(Method::POST, "/api/provision", None))
+        Box::pin(self.ask_within(PROVISIONED_WITHIN, Method::POST, "/api/provision", None))
     }
 
     fn events(&self, since: Option<u64>, reading: Reading) -> Pending<'_, Events> {
