@@ -79,8 +79,19 @@ pub(crate) fn plain(
         (Err((NotAConfig::Encrypted, _)), None) => Err(Unfit::NoKey(sealing.key_name)),
         (Err((other, _)), _) => Err(Unfit::Other(other)),
         (Ok(_), _) if sealing.only_encrypted => Err(Unfit::NotEncrypted),
-        (Ok(_), _) => check(&bytes, ending).map(|()| bytes),
+        (Ok(_), key) => match check(&bytes, ending) {
+            // A few blocks of noise may hold no control character.
+            Err(Unfit::NothingKnown | Unfit::CutOff) if is_noise(&bytes) => {
+                Err(key.map_or(Unfit::NoKey(sealing.key_name), |_| Unfit::WrongKey))
+            }
+            checked => checked.map(|()| bytes),
+        },
     }
+}
+
+/// Whether it may be encrypted: whole blocks, and no text in UTF-8.
+fn is_noise(bytes: &[u8]) -> bool {
+    bytes.len().is_multiple_of(16) && std::str::from_utf8(bytes).is_err()
 }
 
 fn check(bytes: &[u8], ending: Ending) -> Result<(), Unfit> {
@@ -180,6 +191,16 @@ mod tests {
             judged(&own.encrypt(b"<html>"), Ending::Told, &with(&own)),
             Err(Unfit::Other(NotAConfig::WebPage))
         );
+    }
+
+    #[test]
+    fn a_short_encrypted_file_is_known_as_one() {
+        let sealed = key("fedcba9876543210").encrypt(b"account.1.label = sealed\n");
+        assert_eq!(sealed.len(), 32);
+        let other = key("0123456789abcdef");
+        let sealing = Sealing { key: Some(&other), ..OPEN };
+        assert_eq!(judged(&sealed, Ending::Told, &sealing), Err(Unfit::WrongKey));
+        assert_eq!(judged(&sealed, Ending::Told, &OPEN), Err(Unfit::NoKey(OPEN.key_name)));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! fails.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -172,17 +172,34 @@ fn a_folder_that_becomes_read_only_is_told_and_changes_nothing() {
     let (dir, (server, _)) = (tempfile::tempdir().unwrap(), versions());
     let phone = OnSmallDisk::start(&format!("http://{}/", server.addr), dir.path());
     let before = phone.label();
-    let remount = |how: &str| {
-        assert!(
-            phone.there(&["mount", "-o", &format!("remount,{how}"), &phone.state]).status.success()
-        );
+    let mount = |words: &[&str]| {
+        let output = phone.there(&[&["mount"], words, &[&phone.state]].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
     };
-    remount("ro");
+    mount(&["--bind", &phone.state]);
+    mount(&["-o", "remount,bind,ro"]);
     let said = text(&phone.provision().stderr);
     assert!(said.contains("Read-only file system"), "{said}");
     assert_eq!(phone.label(), before);
-    remount("rw");
+    mount(&["-o", "remount,bind,rw"]);
     assert!(phone.provision().status.success());
+}
+
+/// A phone under a tracer, which lets it go on when it is killed itself.
+struct Traced {
+    process: Process,
+    state: PathBuf,
+}
+
+impl Drop for Traced {
+    fn drop(&mut self) {
+        let control = fs::read(self.state.join("control.json")).unwrap_or_default();
+        let control: serde_json::Value = serde_json::from_slice(&control).unwrap_or_default();
+        if let Some(pid) = control["pid"].as_u64() {
+            // It may have ended by itself.
+            drop(Command::new("kill").args(["-KILL", &pid.to_string()]).status());
+        }
+    }
 }
 
 #[test]
@@ -202,8 +219,9 @@ fn a_disk_that_fails_at_the_end_of_writing_is_told_and_changes_nothing() {
     command.args(["-f", "-o", "/dev/null", "-e", "trace=fsync"]);
     command.args(["-e", "inject=fsync:error=EIO:when=3+", env!("CARGO_BIN_EXE_sureline")]);
     command.args(arguments(&url, state.to_str().unwrap())).env("HOME", "/nonexistent");
-    let phone = Process::of(command.stdin(Stdio::null()));
-    let notice = phone.event(|event| {
+    let process = Process::of(command.stdin(Stdio::null()));
+    let phone = Traced { process, state: state.clone() };
+    let notice = phone.process.event(|event| {
         event["event"] == "notice"
             && event["text"].as_str().unwrap().contains("nothing was changed")
     });

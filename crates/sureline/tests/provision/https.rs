@@ -58,9 +58,6 @@ fn six_kinds_of_bad_certificate_change_nothing_and_each_is_named() {
         params.not_after = date_time_ymd(2095, 1, 1);
     });
     let common_name = own(&[], |params| params.distinguished_name.push(DnType::CommonName, NAME));
-    // What is wrong with those two is not who signed them.
-    let trusted = [ours.pem(), &early.certificate, &common_name.certificate].concat();
-    fs::write(dir.join("trusted.pem"), trusted).unwrap();
     let (name, time, issuer) = (
         "certificate refused: it does not name the configured domain",
         "certificate refused: it has expired or is not valid yet",
@@ -84,10 +81,16 @@ fn six_kinds_of_bad_certificate_change_nothing_and_each_is_named() {
     fs::create_dir(dir.join("root")).unwrap();
     fs::write(dir.join("root").join(format!("{MAC}.cfg")), "account.1.label = safe\n").unwrap();
     let nginx = Nginx::start(dir, ports[0], &blocks);
-    let trust = format!("static.trusted_certificates.url={}", dir.join("trusted.pem").display());
-    let options = [&["--set", &trust], &HASTY[..], &NAMED[..]].concat();
-    for ((kind, _, said), port) in kinds.iter().zip(&ports) {
+    for ((kind, own, said), port) in kinds.iter().zip(&ports) {
         let folder = dir.join("state").join(kind);
+        fs::create_dir_all(&folder).unwrap();
+        // What is wrong with those two is not who signed them.
+        let is_trusted = ["early", "commonname"].contains(kind);
+        let trusted = if is_trusted { &own.certificate } else { ours.pem() };
+        fs::write(folder.join("trusted.pem"), trusted).unwrap();
+        let trusted = folder.join("trusted.pem");
+        let trust = format!("static.trusted_certificates.url={}", trusted.display());
+        let options = [&["--set", &trust], &HASTY[..], &NAMED[..]].concat();
         let line = first_failure(&format!("https://{NAME}:{port}/"), &folder, &options);
         assert!(line.contains(said), "{kind}: {line}");
         assert_eq!(

@@ -6,7 +6,8 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
-    reason = "a test that is surprised has to fail"
+    clippy::print_stdout,
+    reason = "a test that is surprised has to fail, and one that is skipped says so"
 )]
 
 #[path = "../cli/bench.rs"]

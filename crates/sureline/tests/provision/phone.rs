@@ -6,6 +6,7 @@ use std::process::Output;
 use serde_json::Value;
 
 use crate::bench::{Process, sureline, text};
+use crate::servers::until;
 
 /// One attempt that is given up after a second: a bad server costs no more.
 pub(crate) const HASTY: [&str; 4] = [
@@ -31,8 +32,15 @@ impl Phone {
         let state = folder.join("phone");
         let process = Process::start(&[&arguments(url, state.to_str().unwrap()), options].concat());
         let phone = Self { process, state };
-        phone.process.event_named("listening");
+        let pid = phone.process.pid();
+        // One of a process that was killed may lie there.
+        until("the control file", || phone.control().filter(|control| control["pid"] == pid));
         phone
+    }
+
+    fn control(&self) -> Option<Value> {
+        let control = std::fs::read(self.state.join("control.json")).ok()?;
+        serde_json::from_slice(&control).ok()
     }
 
     /// Fetches files; what is printed, and whether it went well.
@@ -56,8 +64,7 @@ impl Phone {
 
     /// Changes a value as the page does.
     pub(crate) fn change(&self, key: &str, value: &str) {
-        let control = std::fs::read(self.state.join("control.json")).unwrap();
-        let control: Value = serde_json::from_slice(&control).unwrap();
+        let control = self.control().unwrap();
         let api = control["api"].as_str().unwrap().strip_prefix("http://").unwrap();
         let token = format!("Authorization: Bearer {}\r\n", control["token"].as_str().unwrap());
         let body = format!("{{\"{key}\":\"{value}\"}}");
@@ -67,19 +74,10 @@ impl Phone {
 
     /// Where it takes SIP over UDP.
     pub(crate) fn sip(&self) -> String {
-        let control = std::fs::read(self.state.join("control.json")).unwrap();
-        let control: Value = serde_json::from_slice(&control).unwrap();
+        let control = self.control().unwrap();
         let all = control["sip"].as_array().unwrap().clone();
         let udp = all.iter().find_map(|it| it.as_str().unwrap().strip_prefix("udp/"));
         udp.unwrap().to_owned()
-    }
-
-    /// The next thing that it says of provisioning.
-    pub(crate) fn notice(&self, part: &str) -> String {
-        let fits = |event: &Value| {
-            event["event"] == "notice" && event["text"].as_str().unwrap().contains(part)
-        };
-        self.process.event(fits)["text"].as_str().unwrap().to_owned()
     }
 }
 

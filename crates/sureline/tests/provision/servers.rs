@@ -66,10 +66,6 @@ impl Program {
         let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         Self(command.spawn().unwrap())
     }
-
-    pub(crate) fn pid(&self) -> u32 {
-        self.0.id()
-    }
 }
 
 impl Drop for Program {
