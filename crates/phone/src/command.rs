@@ -1,5 +1,6 @@
 //! What the owner of an endpoint can order.
 
+use locate::ResolverConfig;
 use params::{Mac, PhoneSettings};
 
 use crate::call::{CallId, MediaReport, Order};
@@ -10,6 +11,8 @@ pub enum Command {
     /// Adds a phone, or gives a phone that exists other settings; only accounts whose settings
     /// changed are touched.
     Apply(Box<PhoneSettings>),
+    /// Asks these name servers, in this way, from now on; what is known stays known.
+    Resolve(ResolverConfig),
     /// Registers an account at once, from the top.
     Register {
         /// The phone.

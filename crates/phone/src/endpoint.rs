@@ -533,6 +533,7 @@ impl Node for Endpoint {
         let now = self.now;
         match command {
             Command::Apply(settings) => self.apply(now, *settings),
+            Command::Resolve(config) => self.shared.locator.configure(config),
             Command::Register { phone, account } => {
                 let index = self.by_mac.get(&phone).copied();
                 if let Some(index) = index {

@@ -81,6 +81,18 @@ fn name_servers_of_the_file_count_where_a_key_says_so() {
     assert!(registered(&format!("static.network.static_dns_enable = 1\n{both}")));
 }
 
+#[test]
+fn other_name_servers_are_asked_as_soon_as_it_is_ordered() {
+    let mut named = Named::new(&NAMED.replace("192.0.2.53", "192.0.2.54"));
+    named.bench.run_to(20.0);
+    assert!(named.bench.registered().is_empty());
+    let name_servers = vec![SocketAddr::from(([192, 0, 2, 53], 53))];
+    let right = locate::ResolverConfig { name_servers, ..locate::ResolverConfig::default() };
+    named.bench.world.command(named.bench.phone, Command::Resolve(right));
+    named.bench.run_to(60.0);
+    assert_eq!(named.bench.registered(), [1]);
+}
+
 // static.network.dns.query_timeout, static.network.dns.retry_times
 #[test]
 fn a_silent_name_server_is_asked_as_often_as_its_keys_say() {

@@ -24,10 +24,11 @@ use crate::cli::DemoArgs;
 use crate::lab::faults::Faults;
 use crate::lab::servers::{Servers, places};
 use crate::lab::until_ended;
+use crate::name_servers::NameServers;
 use crate::out::{Failure, Outcome, say};
 use crate::run::audio::{AudioConfig, Play};
 use crate::run::config::Config;
-use crate::run::engine::{Engine, EngineConfig, resolver};
+use crate::run::engine::{Engine, EngineConfig};
 use crate::run::kept::Kept;
 use crate::run::sources::{Role, SourceFile};
 use crate::state::random;
@@ -296,7 +297,8 @@ fn engine_with(
     Engine::start(EngineConfig {
         sip: vec![([127, 0, 0, 1], 0).into()],
         advertise: None,
-        resolver: resolver(vec![servers.places.dns], &settings.common.dns),
+        name_servers: NameServers::Given(vec![servers.places.dns]),
+        dns: settings.common.dns.clone(),
         secret: random()?,
         tls: host::TlsSettings::default(),
         capture: None,

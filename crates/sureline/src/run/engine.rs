@@ -21,6 +21,7 @@ use super::capture::{Annotator, Onlookers};
 use super::journal::Journal;
 use super::teller::Teller;
 use crate::hosted::hosted;
+use crate::name_servers::NameServers;
 use crate::out::{Failure, Outcome, complain};
 use crate::state::random;
 
@@ -29,7 +30,8 @@ pub(crate) struct EngineConfig {
     /// Where SIP is taken, UDP and TCP.
     pub(crate) sip: Vec<SocketAddr>,
     pub(crate) advertise: Option<IpAddr>,
-    pub(crate) resolver: ResolverConfig,
+    pub(crate) name_servers: NameServers,
+    pub(crate) dns: params::DnsSettings,
     pub(crate) secret: [u8; 16],
     pub(crate) tls: host::TlsSettings,
     pub(crate) capture: Option<Capture>,
@@ -44,6 +46,7 @@ pub(crate) struct Engine {
     pub(crate) log: EventLog,
     pub(crate) journal: Journal,
     pub(crate) audio: Audio,
+    pub(crate) name_servers: NameServers,
     teller: Teller,
     capture: Option<Capture>,
     stopped: watch::Receiver<bool>,
@@ -57,7 +60,9 @@ const STOP_WITHIN: Duration = Duration::from_millis(2500);
 impl Engine {
     /// Binds the sockets and starts the thread; there are no phones yet.
     pub(crate) fn start(config: EngineConfig) -> Result<Self, Failure> {
-        let EngineConfig { sip, advertise, resolver, secret, tls, capture, audio, clock } = config;
+        let EngineConfig { sip, advertise, name_servers, dns, secret, tls, capture, audio, clock } =
+            config;
+        let resolver = resolver(name_servers.with(&dns), &dns);
         let seed = u64::from_be_bytes(random()?);
         let (log, journal) = (EventLog::new(), Journal::default());
         let (stop, stopped) = watch::channel(false);
@@ -96,6 +101,7 @@ impl Engine {
             log,
             journal,
             audio,
+            name_servers,
             teller,
             capture,
             stopped,

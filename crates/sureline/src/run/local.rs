@@ -17,10 +17,11 @@ use phone::{Command, Endpoint, Order, PhoneView, RegisterStatus};
 use super::audio::Audio;
 use super::calls::{audio_status, dialable, pick_call, pressable};
 use super::config::Config;
-use super::engine::{Engine, stamp};
+use super::engine::{Engine, resolver, stamp};
 use super::import::import;
 use super::journal::Journal;
 use super::sheet::{revision, sheet};
+use crate::name_servers::NameServers;
 
 /// How much longer than a move itself its messages are looked for, in seconds.
 const TRACE_MARGIN_S: f64 = 1.0;
@@ -30,6 +31,7 @@ const TRACE_MARGIN_S: f64 = 1.0;
 pub(crate) struct Local {
     handle: Handle<Endpoint>,
     audio: Audio,
+    name_servers: NameServers,
     clock: Clock,
     log: EventLog,
     journal: Journal,
@@ -45,6 +47,7 @@ impl Local {
         Self {
             handle: engine.handle.clone(),
             audio: engine.audio.clone(),
+            name_servers: engine.name_servers.clone(),
             clock: engine.clock.clone(),
             log: engine.log.clone(),
             journal: engine.journal.clone(),
@@ -178,6 +181,9 @@ impl Local {
         };
         if !changed.is_empty() {
             self.audio.know(&settings);
+            let dns = &settings.common.dns;
+            let order = Command::Resolve(resolver(self.name_servers.with(dns), dns));
+            self.handle.command(order).await.map_err(|_| ending())?;
             let order = Command::Apply(Box::new(settings));
             self.handle.command(order).await.map_err(|_| ending())?;
             self.tell_settings(mac, changed, source);

@@ -30,13 +30,13 @@ use tokio::signal::unix::{SignalKind, signal};
 use voice::Sound;
 
 use crate::attached::block_on;
-use crate::cli::{LogLevel, NameServer, ProfileArg, RunArgs};
-use crate::name_servers::name_servers;
+use crate::cli::{LogLevel, ProfileArg, RunArgs};
+use crate::name_servers::NameServers;
 use crate::out::{Failure, Outcome, complain};
 use crate::state::StateDir;
 use audio::{AudioConfig, Play};
 use config::Config;
-use engine::{Engine, EngineConfig, resolver, sip_addresses, tls};
+use engine::{Engine, EngineConfig, sip_addresses, tls};
 use kept::Kept;
 use live::Live;
 use local::Local;
@@ -104,33 +104,18 @@ fn engine_config(
     state: &StateDir,
     settings: &params::PhoneSettings,
 ) -> Result<EngineConfig, Failure> {
-    let dns = &settings.common.dns;
-    let servers = system_servers(args.no_dns, &args.dns, dns);
     let clock = Clock::start();
     Ok(EngineConfig {
         audio: audio(args, settings)?,
         capture: args.pcap.as_deref().map(|path| capture::begin(path, &clock)).transpose()?,
         sip: sip_addresses(&args.sip, settings.common.listen.port),
         advertise: args.advertise,
-        resolver: resolver(servers, dns),
+        name_servers: NameServers::of(args.no_dns, &args.dns),
+        dns: settings.common.dns.clone(),
         secret: state.secret()?,
         tls: tls(&settings.common.tls)?,
         clock,
     })
-}
-
-/// The name servers that the command line gives, else the settings, else the system.
-fn system_servers(
-    no_dns: bool,
-    given: &[NameServer],
-    settings: &params::DnsSettings,
-) -> Vec<SocketAddr> {
-    let configured = settings.servers.iter().map(|server| SocketAddr::new(*server, 53));
-    match (no_dns, given.is_empty(), settings.servers.is_empty()) {
-        (true, ..) => Vec::new(),
-        (false, true, false) => configured.collect(),
-        (false, ..) => name_servers(given),
-    }
 }
 
 fn audio(args: &RunArgs, settings: &params::PhoneSettings) -> Result<AudioConfig, Failure> {

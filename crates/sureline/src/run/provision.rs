@@ -15,8 +15,8 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::config::Config;
 use super::engine::{resolver, tls};
 use super::local::Local;
-use super::system_servers;
 use crate::cli::{LogLevel, NameServer, RunArgs};
+use crate::name_servers::NameServers;
 use crate::out::{Failure, complain};
 use crate::state::random;
 
@@ -69,7 +69,7 @@ impl Setup {
     }
 
     fn fetcher(&self, basis: &Basis, clock: &Clock) -> Result<Fetcher, Failure> {
-        let servers = system_servers(self.no_dns, &self.dns, &basis.dns);
+        let servers = NameServers::of(self.no_dns, &self.dns).with(&basis.dns);
         let policy = LocatePolicy {
             static_records: Arc::new(phone::static_records(&basis.records)),
             address_mode: match basis.family {

@@ -5,20 +5,12 @@ use params::{Key, Row, When, rows};
 
 use super::config::{Config, keys_of};
 
-/// What is read once, when the sockets are bound and the resolver is made.
-const AT_START: [&str; 16] = [
-    "sip.dns_transport_type",
+/// What is read once, when the sockets are bound and the phone registers first.
+const AT_START: [&str; 8] = [
     "sip.listen_mode",
     "sip.listen_port",
     "sip.reg_surge_prevention",
     "sip.tls_listen_port",
-    "static.network.dns.last_cache_expired",
-    "static.network.dns.last_cache_expired.enable",
-    "static.network.dns.query_timeout",
-    "static.network.dns.retry_times",
-    "static.network.primary_dns",
-    "static.network.secondary_dns",
-    "static.network.static_dns_enable",
     "static.security.ca_cert",
     "static.security.cn_validation",
     "static.security.trust_certificates",

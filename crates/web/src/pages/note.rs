@@ -52,8 +52,8 @@ const TRUST: Note = Note {
 };
 const AGAIN: Note = Note {
     title: "Fields for the next start",
-    text: "Sockets, name servers and certificates are set up once, when the phone starts. Fields \
-           marked so wait for that.",
+    text: "Sockets and certificates are set up once, when the phone starts. Fields marked so wait \
+           for that.",
 };
 const PROVISIONING: Note = Note {
     title: "Auto Provision",
@@ -66,7 +66,7 @@ pub(super) const fn notes(page: WebPage) -> &'static [Note] {
     match page {
         WebPage::AccountRegister => &[REGISTRATION, REDUNDANCY, NAT],
         WebPage::AccountAdvanced => &[REDUNDANCY, FAILBACK, PROFILE],
-        WebPage::NetworkDns => &[RESOLVER, STATIC, AGAIN],
+        WebPage::NetworkDns => &[RESOLVER, STATIC],
         WebPage::SettingsSip => &[TRUST, PROFILE, AGAIN],
         WebPage::SettingsProvision => &[PROVISIONING],
     }
