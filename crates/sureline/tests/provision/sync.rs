@@ -1,14 +1,19 @@
-//! check-sync: a server that asks for provisioning, and a stranger who does.
+//! check-sync: a server that asks for provisioning, through Kamailio too, and a stranger who does.
 
 use std::net::UdpSocket;
+use std::process::Command;
 use std::time::Duration;
 
 use crate::bench::Lab;
 use crate::phone::Phone;
-use crate::servers::{Odd, give};
+use crate::servers::{Odd, Program, free_udp_port, give, has, until};
 
 fn notify(phone: &Phone, from: &UdpSocket, event: &str, branch: u32) {
-    let (to, own) = (phone.sip(), from.local_addr().unwrap());
+    notify_at(&phone.sip(), from, event, branch);
+}
+
+fn notify_at(to: &str, from: &UdpSocket, event: &str, branch: u32) {
+    let own = from.local_addr().unwrap();
     let message = format!(
         "NOTIFY sip:1001@{to} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bK{branch}\r\n\
          Max-Forwards: 70\r\nFrom: <sip:lab.test>;tag=t{branch}\r\nTo: <sip:1001@lab.test>\r\n\
@@ -71,4 +76,64 @@ fn a_restart_that_is_asked_for_registers_anew() {
     notify(&phone, &socket(ip), "check-sync;reboot=true", 1);
     assert_eq!(phone.process.event_named("check_sync")["reboot"], true);
     phone.process.event_named("registered");
+}
+
+/// A registrar that passes on what comes for those who are registered.
+const KAMAILIO: &str = r#"#!KAMAILIO
+debug=0
+log_stderror=yes
+children=1
+dns=no
+rev_dns=no
+auto_aliases=no
+loadmodule "tm.so"
+loadmodule "sl.so"
+loadmodule "pv.so"
+loadmodule "usrloc.so"
+loadmodule "registrar.so"
+modparam("usrloc", "db_mode", 0)
+request_route {
+    if ($rm == "REGISTER") { save("location"); exit; }
+    if (!lookup("location")) { sl_send_reply("404", "Not Found"); exit; }
+    t_relay();
+}
+"#;
+
+#[test]
+fn kamailio_passes_a_check_sync_on_and_the_phone_obeys() {
+    if !has(&["kamailio"]) {
+        return;
+    }
+    let (dir, port) = (tempfile::tempdir().unwrap(), free_udp_port());
+    let config = dir.path().join("kamailio.cfg");
+    std::fs::write(&config, KAMAILIO).unwrap();
+    let mut command = Command::new("kamailio");
+    command.args(["-DD", "-E", "-m", "16", "-M", "4", "-w"]).arg(dir.path());
+    command.args(["-Y"]).arg(dir.path()).args(["-l", &format!("udp:127.0.0.1:{port}"), "-f"]);
+    let _kamailio = Program::start(command.arg(&config));
+    let own = socket("127.0.0.1");
+    until("Kamailio", || {
+        let ask = format!(
+            "OPTIONS sip:nobody@127.0.0.1:{port} SIP/2.0\r\nVia: SIP/2.0/UDP {0};branch=z9hG4bKo\r\n\
+             Max-Forwards: 70\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:nobody@b>\r\nCall-ID: o\r\n\
+             CSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n",
+            own.local_addr().unwrap()
+        );
+        own.send_to(ask.as_bytes(), ("127.0.0.1", port)).ok()?;
+        answer(&own)
+    });
+    let file = format!(
+        "account.1.enable = 1\naccount.1.user_name = 1001\n\
+         account.1.sip_server.1.address = 127.0.0.1\naccount.1.sip_server.1.port = {port}\n"
+    );
+    let server = Odd::start(move |_, stream| give(stream, &file));
+    let phone = Phone::start(&server.url(), dir.path(), &["--no-dns"]);
+    phone.process.event_named("registered");
+    let asked = server.heard().len();
+
+    notify_at(&format!("127.0.0.1:{port}"), &own, "check-sync", 9);
+
+    assert_eq!(answer(&own).as_deref(), Some("SIP/2.0 200 OK"));
+    phone.process.event_named("check_sync");
+    until("files are asked for", || (server.heard().len() > asked).then_some(()));
 }
