@@ -36,6 +36,9 @@ pub(super) struct Running {
     listening: JoinSet<()>,
 }
 
+/// Problems of new files that are said one by one.
+const PROBLEMS_MAX: usize = 20;
+
 /// What a fetcher is made of: where that changes, another one is made.
 #[derive(Clone, PartialEq)]
 struct Basis {
@@ -261,6 +264,11 @@ impl Owner for Keeper {
         }
         for note in &report.notes {
             self.say(&format!("provisioning: {note}"));
+        }
+        // Who asked for it is told by the answer.
+        if matches!(report.outcome, Came::Taken { .. }) && report.trigger != Trigger::Demand {
+            let problems = self.holder.look(|config| config.problems().to_vec());
+            problems.iter().take(PROBLEMS_MAX).for_each(|problem| self.say(problem));
         }
         if let (Trigger::CheckSync { restart: true }, Holder::Running(desk)) =
             (report.trigger, &self.holder)

@@ -153,3 +153,17 @@ fn a_redirect_takes_no_password_to_another_host() {
     assert!(!stolen.is_empty());
     assert!(stolen.iter().all(|head| !head.contains("authorization")), "{stolen:?}");
 }
+
+#[test]
+fn a_value_that_is_not_permitted_is_said_and_keeps_its_default() {
+    let server = Odd::start(|_, stream| {
+        give(stream, "account.1.label = x\naccount.1.sip_server.1.expires = 5\nno such line\n");
+    });
+    let dir = tempfile::tempdir().unwrap();
+    let phone = Phone::start(&server.url(), dir.path(), &[]);
+    assert_eq!(phone.label(1), "x");
+    let (_, said) = phone.process.end();
+    let line = format!("{}:2: account.1.sip_server.1.expires = 5: permitted are 30", server.url());
+    assert!(said.contains(&line), "{said}");
+    assert!(said.contains(&format!("{}:3: no", server.url())), "{said}");
+}
