@@ -274,6 +274,33 @@ test("the page says that it lost the phone, and is right again after a restart",
   assert.deepEqual(browser.complaintsBut(["Failed to load resource", "net::ERR", "htmx:sse:error"]), []);
 });
 
+test("an event is on the page in a moment, and the page is light", async (t) => {
+  await page.goto(`${phone.base}/status`);
+  const csrf = await page.locator('input[name="csrf"]').first().inputValue();
+  const weight = await page.evaluate(() => performance.getEntries()
+    .reduce((sum, it) => sum + (it.encodedBodySize ?? 0), 0));
+  const paint = await page.evaluate(() => performance.getEntriesByName("first-contentful-paint")[0].startTime);
+  const late = await page.evaluate(async (csrf) => {
+    const seen = [];
+    new MutationObserver(() => seen.push(Date.now())).observe(document.querySelector("#account-1 .next"), {
+      subtree: true, attributes: true, attributeFilter: ["data-in"], // The page's own clock leaves it alone.
+    });
+    const since = (await (await fetch("/api/events?follow=false")).text()).match(/^id: ?(\d+)$/gm).pop().slice(3).trim();
+    for (let nth = 0; nth < 20; nth += 1) {
+      await fetch("/api/accounts/1/register", { method: "POST", headers: { "X-CSRF-Token": csrf } });
+      await new Promise((go) => setTimeout(go, 300));
+    }
+    const text = await (await fetch(`/api/events?follow=false&since=${since}`)).text();
+    const lines = text.split("\n").filter((line) => line.startsWith("data:")).map((line) => JSON.parse(line.slice(5)));
+    const registered = lines.filter((line) => line.event === "registered").map((line) => Date.parse(line.at));
+    return registered.map((at) => (seen.find((time) => time >= at) ?? Infinity) - at).sort((a, b) => a - b);
+  }, csrf);
+  t.diagnostic(`page weight ${(weight / 1024).toFixed(0)} KiB, first paint ${paint.toFixed(0)} ms, ` +
+    `event to page: median ${late[late.length >> 1]} ms, worst ${late.at(-1)} ms of ${late.length}`);
+  assert.ok(late.length >= 20 && late[late.length >> 1] < 200, late.join(" "));
+  assert.ok(weight < 200 * 1024, `${weight} bytes`);
+});
+
 test("settings go out as a file and come back", async () => {
   await page.goto(`${phone.base}/settings/configuration`);
   const [download] = await Promise.all([
