@@ -23,7 +23,7 @@ pub use control::ControlFile;
 pub use desk::{Desk, Events, Line, Pending, Provisioned, Reading, Refused, Settings, TraceLine};
 pub use event::{EventBody, EventLine, LocatedHopLine, RtpLine};
 pub use log::{About, EventLog, Follower, Held};
-pub use narrate::{Narrator, Sentence, Weight, reason_words, span};
+pub use narrate::{Narrator, Sentence, Weight, reason_hint, reason_words, span};
 pub use sheet::{Field, Patch, Scope, Sheet};
 pub use stamp::Stamp;
 pub use status::{

@@ -196,7 +196,7 @@ impl Memory {
         };
         let what = if failed.is_empty() { reason_words(why) } else { failures(&failed) };
         let fault = failed.last().and_then(|last| last.fault.as_deref()).unwrap_or_default();
-        let hint = hint_for(why, fault).map_or(String::new(), |hint| format!(". {hint}"));
+        let hint = reason_hint(why, fault).map_or(String::new(), |hint| format!(". {hint}"));
         warning(format!("not registered at {}: {what}{next}{hint}", self.name_of(server)))
     }
 
@@ -317,8 +317,10 @@ pub fn reason_words(reason: &str) -> String {
     .into()
 }
 
-/// What to do about it.
-fn hint_for(reason: &str, fault: &str) -> Option<&'static str> {
+/// What to do about a reason of the event stream, where somebody can do something; `fault` is the
+/// detail of the attempt, or blank.
+#[must_use]
+pub fn reason_hint(reason: &str, fault: &str) -> Option<&'static str> {
     Some(match reason {
         "status_401" | "status_407" | "status_403" => {
             "Check account.X.auth_name and account.X.password"

@@ -62,10 +62,15 @@
     lost(true);
   });
 
+  function reveal(message) {
+    message.open = true;
+    message.parentElement.closest("details").open = true;
+  }
+
   // A message that is pointed at is opened.
   function open() {
     const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
-    if (target instanceof HTMLDetailsElement) target.open = true;
+    if (target instanceof HTMLDetailsElement) reveal(target);
   }
   addEventListener("hashchange", open);
 
@@ -75,7 +80,7 @@
     const target = document.getElementById(link.getAttribute("href").slice(1));
     if (!target) return;
     event.preventDefault();
-    target.open = true;
+    reveal(target);
     target.querySelector("summary").focus();
     target.scrollIntoView({ block: "nearest" });
   });

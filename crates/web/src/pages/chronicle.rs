@@ -60,6 +60,8 @@ pub(super) struct Ended {
     pub(super) sent: u16,
     pub(super) status: Option<u16>,
     pub(super) reason: Option<String>,
+    /// What exactly was wrong, where that is known.
+    pub(super) detail: Option<String>,
     pub(super) elapsed_s: f64,
     /// Seconds since the start of the process.
     pub(super) t: f64,
@@ -107,10 +109,13 @@ impl Memory {
             status,
             reason,
             elapsed_s,
+            detail,
             ..
         } = line.body
         {
-            self.ended(Ended { server, method, next_hop, sent, status, reason, elapsed_s, t });
+            let ended =
+                Ended { server, method, next_hop, sent, status, reason, detail, elapsed_s, t };
+            self.ended(ended);
         } else if let EventBody::Registered { server, expires_s, .. } = line.body {
             self.failed.retain(|failed| failed.server != server);
             self.granted.insert(server, expires_s);
@@ -135,6 +140,11 @@ impl Memory {
     /// What led to the move that this event told.
     pub(super) fn tale(&self, seq: u64) -> Option<&Tale> {
         self.moves.iter().find(|tale| tale.seq == seq)
+    }
+
+    /// The attempt that ended last.
+    pub(super) fn last_ended(&self) -> Option<&Ended> {
+        self.answers.values().max_by(|a, b| a.t.total_cmp(&b.t))
     }
 
     /// Whether a message with this Call-ID is one of the account.

@@ -210,6 +210,9 @@ fn nowhere(account: &AccountStatus, memory: Option<&Memory>) -> [Fact; 5] {
         .reason
         .as_deref()
         .map_or_else(|| "No attempt has failed yet".to_owned(), desk::reason_words);
+    let fault = memory.and_then(Memory::last_ended).and_then(|ended| ended.detail.as_deref());
+    let fault = fault.unwrap_or_default();
+    let hint = account.reason.as_deref().and_then(|reason| desk::reason_hint(reason, fault));
     let next = account.next.first();
     let back = match next {
         Some(act) if act.what == "give up" => {
@@ -228,7 +231,7 @@ fn nowhere(account: &AccountStatus, memory: Option<&Memory>) -> [Fact; 5] {
     [
         Fact { tone, ..fact(ON.0, ON.1, value.to_owned(), on) },
         fact(SINCE.0, "Last move", at, moved),
-        Fact { tone, ..fact(WHY.0, "Why", capitalised(&why), String::new()) },
+        Fact { tone, ..fact(WHY.0, "Why", capitalised(&why), hint.unwrap_or_default().to_owned()) },
         back,
         Fact { tone, ..fact(CALLS.0, CALLS.1, "No".to_owned(), calls) },
     ]
@@ -367,7 +370,7 @@ mod tests {
         account.reason = Some("status_403".into());
         let said = said(&account);
         assert_eq!(said[0], "On next hop: Nowhere; never registered");
-        assert_eq!(said[2], "Why: Answer 403; ");
+        assert_eq!(said[2], "Why: Answer 403; Check account.X.auth_name and account.X.password");
         assert_eq!(said[3], "Tries again: in 27 s; REGISTER to udp/a:1");
         assert_eq!(said[4], "Calls now: No; nobody knows where this line is");
     }

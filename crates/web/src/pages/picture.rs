@@ -325,7 +325,8 @@ impl Picture<'_> {
                 (None, None) => "answered".to_owned(),
             };
             let ago = (self.now - ended.t).max(0.0);
-            say("Last answer", format!("{answer} to {}", ended.method), Some(ago), None);
+            let detail = ended.detail.as_ref().map_or(String::new(), |it| format!(" ({it})"));
+            say("Last answer", format!("{answer} to {}{detail}", ended.method), Some(ago), None);
         } else if let Some(ago) = hop.last_heard_s {
             say("Last heard", String::new(), Some(ago), None);
         }
