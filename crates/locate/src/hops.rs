@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use dns::Question;
 use net::{Instant, Name, Rng, Transport};
@@ -124,7 +125,7 @@ pub(crate) struct RankedServer {
     pub(crate) by_static: bool,
     /// What tells servers apart for [`RankOrder::Spread`].
     key: u64,
-    pub(crate) hops: Vec<NextHop>,
+    pub(crate) hops: Vec<Arc<NextHop>>,
 }
 
 impl Hops {
@@ -134,13 +135,13 @@ impl Hops {
     /// survives restarts and differs between phones.
     #[must_use]
     pub fn order(&self, phone_seed: u64) -> Vec<&NextHop> {
-        let mut seen = BTreeSet::new();
-        self.ranks
-            .iter()
-            .flat_map(|rank| rank.order(phone_seed, self.die))
-            .flat_map(|server| &server.hops)
-            .filter(|hop| seen.insert(hop.place()))
-            .collect()
+        self.places(phone_seed).into_iter().map(|hop| &**hop).collect()
+    }
+
+    /// As [`Hops::order`], for those who keep next hops: all phones share them.
+    #[must_use]
+    pub fn shared_order(&self, phone_seed: u64) -> Vec<Arc<NextHop>> {
+        self.places(phone_seed).into_iter().cloned().collect()
     }
 
     /// The first of [`Hops::order`].
@@ -151,7 +152,8 @@ impl Hops {
 
     /// Every next hop, in no phone's order; a place may come twice.
     pub fn iter(&self) -> impl Iterator<Item = &NextHop> {
-        self.ranks.iter().flat_map(|rank| &rank.servers).flat_map(|server| &server.hops)
+        let servers = self.ranks.iter().flat_map(|rank| &rank.servers);
+        servers.flat_map(|server| &server.hops).map(|hop| &**hop)
     }
 
     /// The next hops as one phone uses them, for people: a line each, in columns.
@@ -211,6 +213,16 @@ impl Hops {
         self.since
     }
 
+    fn places(&self, phone_seed: u64) -> Vec<&Arc<NextHop>> {
+        let mut seen = BTreeSet::new();
+        self.ranks
+            .iter()
+            .flat_map(|rank| rank.order(phone_seed, self.die))
+            .flat_map(|server| &server.hops)
+            .filter(|hop| seen.insert(hop.place()))
+            .collect()
+    }
+
     /// Whether both have the same next hops in the same order for every phone, the die apart.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
         self.ranks.len() == other.ranks.len()
@@ -252,7 +264,7 @@ impl RankedServer {
             let place = format!("{} {} {}", hop.server, hop.transport, hop.addr.port());
             Rng::new(0).fork(&place).next_u64()
         });
-        Self { weight, by_static, key, hops }
+        Self { weight, by_static, key, hops: hops.into_iter().map(Arc::new).collect() }
     }
 
     /// A number of this server for one phone, which no other server moves.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use dns::{NameError, Question, WhyFailed};
 use net::{Instant, Transport};
 
-use crate::hops::{NextHop, Rank, RankOrder, Source};
+use crate::hops::{Rank, RankOrder, Source};
 use crate::look::{Lookup, Preference};
 use crate::trail::{Decision, Trail};
 use crate::walk::Walk;
@@ -141,7 +141,7 @@ fn append_static(ranks: &mut Vec<Rank>, further: Vec<Rank>) -> usize {
         .iter()
         .flat_map(|rank| &rank.servers)
         .flat_map(|server| &server.hops)
-        .map(NextHop::place)
+        .map(|hop| hop.place())
         .collect();
     let mut count = 0;
     for mut rank in further {

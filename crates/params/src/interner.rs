@@ -1,25 +1,39 @@
 use std::collections::HashSet;
+use std::hash::Hash;
 use std::sync::Arc;
 
-use crate::settings::Policy;
+use crate::settings::{CommonSettings, Policy};
 
-/// Makes equal policies one, so that a fleet with one configuration keeps it once.
+/// Makes equal settings one, so that a fleet with one configuration keeps it once.
 #[derive(Debug, Default)]
-pub struct Interner(HashSet<Arc<Policy>>);
+pub struct Interner {
+    policies: HashSet<Arc<Policy>>,
+    commons: HashSet<Arc<CommonSettings>>,
+}
 
 impl Interner {
     /// The shared policy that equals `policy`.
     pub fn intern(&mut self, policy: Policy) -> Arc<Policy> {
-        if let Some(known) = self.0.get(&policy) {
-            return Arc::clone(known);
-        }
-        let shared = Arc::new(policy);
-        self.0.insert(Arc::clone(&shared));
-        shared
+        shared(&mut self.policies, policy)
     }
 
-    /// Forgets policies that nobody uses any more.
-    pub fn sweep(&mut self) {
-        self.0.retain(|policy| Arc::strong_count(policy) > 1);
+    /// The shared settings that equal `common`.
+    pub fn intern_common(&mut self, common: CommonSettings) -> Arc<CommonSettings> {
+        shared(&mut self.commons, common)
     }
+
+    /// Forgets what nobody uses any more.
+    pub fn sweep(&mut self) {
+        self.policies.retain(|policy| Arc::strong_count(policy) > 1);
+        self.commons.retain(|common| Arc::strong_count(common) > 1);
+    }
+}
+
+fn shared<T: Eq + Hash>(known: &mut HashSet<Arc<T>>, wanted: T) -> Arc<T> {
+    if let Some(known) = known.get(&wanted) {
+        return Arc::clone(known);
+    }
+    let shared = Arc::new(wanted);
+    known.insert(Arc::clone(&shared));
+    shared
 }

@@ -6,6 +6,7 @@ mod provision;
 
 use std::net::IpAddr;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use self::common::{common, line_key};
@@ -36,7 +37,7 @@ impl Layers {
         let view = View::new(self, device);
         let mut errors = view.errors();
         let reader = Reader { view, numbers: [0, 0] };
-        let common = common(reader, &mut errors);
+        let common = interner.intern_common(common(reader, &mut errors));
         let numbers = self.accounts().into_iter().filter(|n| *n <= device.model.account_max());
         let accounts =
             numbers.map(|number| account(reader.of(number, 0), number, interner)).collect();
@@ -142,7 +143,7 @@ fn account(reader: Reader<'_>, number: u8, interner: &mut Interner) -> AccountSe
     AccountSettings {
         number,
         enabled: reader.switch("account.X.enable"),
-        identity,
+        identity: Arc::new(identity),
         policy: interner.intern(policy(reader)),
     }
 }

@@ -23,8 +23,8 @@ pub struct PhoneSettings {
     pub model: Model,
     /// Its firmware.
     pub firmware: Firmware,
-    /// What holds for all accounts.
-    pub common: CommonSettings,
+    /// What holds for all accounts, shared between phones with equal settings.
+    pub common: Arc<CommonSettings>,
     /// Every account with any value, enabled or not, by number.
     pub accounts: Vec<AccountSettings>,
     /// The programmable keys that have a type, by number.
@@ -39,7 +39,7 @@ pub struct AccountSettings {
     /// Whether the line is active; only then does anything of it act.
     pub enabled: bool,
     /// Who the user is.
-    pub identity: Identity,
+    pub identity: Arc<Identity>,
     /// How servers are used, shared between accounts with equal settings.
     pub policy: Arc<Policy>,
 }
@@ -307,7 +307,7 @@ pub struct LineKey {
 }
 
 /// What holds for all accounts of a phone.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CommonSettings {
     /// Which set of defaults applied.
     pub profile: Profile,
@@ -358,7 +358,7 @@ pub struct CommonSettings {
 }
 
 /// How names are asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct DnsSettings {
     /// In order; none: the system's.
     pub servers: Vec<IpAddr>,
@@ -375,7 +375,7 @@ pub struct DnsSettings {
 }
 
 /// The static DNS cache, each kind in index order; only whole records are here.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct StaticRecords {
     /// `dns_cache_a.N`.
     pub a: Vec<StaticA>,
@@ -386,7 +386,7 @@ pub struct StaticRecords {
 }
 
 /// A static address record, A or AAAA.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct StaticA {
     /// N, from 1.
     pub index: u8,
@@ -399,7 +399,7 @@ pub struct StaticA {
 }
 
 /// A static SRV record.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct StaticSrv {
     /// N, from 1.
     pub index: u8,
@@ -418,7 +418,7 @@ pub struct StaticSrv {
 }
 
 /// A static NAPTR record.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct StaticNaptr {
     /// N, from 1.
     pub index: u8,
@@ -439,7 +439,7 @@ pub struct StaticNaptr {
 }
 
 /// What is asked of the other side of a TLS connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TlsSettings {
     /// Whether the certificate must name the configured domain.
     pub cn_validation: bool,
@@ -454,7 +454,7 @@ pub struct TlsSettings {
 }
 
 /// Local ports of SIP.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ListenSettings {
     /// UDP and TCP.
     pub port: u16,
@@ -465,7 +465,7 @@ pub struct ListenSettings {
 }
 
 /// The code point (DSCP) of outgoing packets.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct QosSettings {
     /// SIP.
     pub signal_dscp: u8,
@@ -474,7 +474,7 @@ pub struct QosSettings {
 }
 
 /// The STUN server of the phone.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct StunSettings {
     /// Whether it is used.
     pub enabled: bool,

@@ -147,12 +147,17 @@ pub(crate) struct Device {
     pub(crate) index: u32,
     pub(crate) mac: Mac,
     pub(crate) common: Arc<CommonSettings>,
-    pub(crate) timers: SipTimers,
     /// Own numbering of attempts; part of every branch.
     pub(crate) attempts: u32,
     pub(crate) health: HealthTable,
     /// Calls, ringing and dialling of all accounts: the phone is idle at 0.
     pub(crate) busy: u16,
+}
+
+impl Device {
+    pub(crate) fn timers(&self) -> SipTimers {
+        SipTimers { t1: self.common.t1, t2: self.common.t2 }
+    }
 }
 
 /// What belongs to the whole endpoint and is lent to one phone at a time.

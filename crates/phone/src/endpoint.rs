@@ -164,7 +164,9 @@ impl Endpoint {
         }
         if let Some(phone) = at(&mut self.phones, index) {
             phone.apply(now, &mut self.shared, settings, why);
-            self.by_line.retain(|_, (owner, _)| known.is_none() || *owner != index);
+            if known.is_some() {
+                self.by_line.retain(|_, (owner, _)| *owner != index);
+            }
             for account in &phone.accounts {
                 for line in account.lines() {
                     self.by_line.insert(line, (index, account.number()));
@@ -207,7 +209,7 @@ impl Endpoint {
         crashes.retain(|at| now.since(*at) < CRASHES_WITHIN);
         crashes.push(now);
         let goes_on = crashes.len() <= CRASHES_MAX;
-        let settings = phone.settings.as_ref().clone();
+        let settings = phone.settings.clone();
         *phone = Phone::new(index, settings.clone());
         let told = if goes_on {
             "a fault of this program stopped the phone; it starts anew"
@@ -243,7 +245,19 @@ impl Endpoint {
             phone.woken_at = next;
             if let Some(due) = next {
                 self.wakes.push(Reverse((due, index)));
+                self.drop_stale_wakes();
             }
+        }
+    }
+
+    /// Lazy deletion must not let entries that are not due for an hour pile up.
+    fn drop_stale_wakes(&mut self) {
+        let phones = &self.phones;
+        if self.wakes.len() > 2 * phones.len() + WAKES_KEPT {
+            self.wakes.retain(|Reverse((due, index))| {
+                let phone = usize::try_from(*index).ok().and_then(|index| phones.get(index));
+                phone.is_some_and(|phone| phone.woken_at == Some(*due))
+            });
         }
     }
 
@@ -606,6 +620,8 @@ impl Node for Endpoint {
 /// Requests that are remembered at once, so that their answers can be given again.
 const TRANSACTIONS_MAX: usize = 4096;
 
+/// Wake-ups beyond two for each phone are looked through for stale ones.
+const WAKES_KEPT: usize = 1024;
 /// Room that an empty queue of outputs keeps.
 const OUT_KEPT: usize = 1024;
 
@@ -638,6 +654,23 @@ fn find_branch(quoted: &[u8]) -> Option<(u32, u32, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn stale_wake_ups_do_not_pile_up() {
+        let mut endpoint = Endpoint::new(EndpointConfig {
+            seed: 1,
+            secret: [0; 16],
+            sockets: Vec::new(),
+            listen: Vec::new(),
+            advertise: None,
+            resolver: ResolverConfig::default(),
+        });
+        for second in 0..2 * WAKES_KEPT as u64 {
+            endpoint.wakes.push(Reverse((Instant::from_secs(second), 0)));
+        }
+        endpoint.drop_stale_wakes();
+        assert!(endpoint.wakes.is_empty(), "no phone waits for any of them");
+    }
 
     #[test]
     fn a_branch_is_read_back_and_a_guess_does_not_match() {

@@ -118,6 +118,8 @@ impl HealthTable {
                     self.0.swap_remove(oldest);
                 }
             }
+            // Most phones know one or two: no room to spare.
+            self.0.reserve_exact(1);
             self.0.push(HopHealth::unknown(hop));
             self.0.len() - 1
         });

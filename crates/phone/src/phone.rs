@@ -9,7 +9,6 @@ use net::{Cause, Conn, Instant, Output};
 use params::{AccountSettings, Mac, PhoneSettings};
 
 use crate::account::{Account, Arrival, Taken};
-use crate::budget::SipTimers;
 use crate::context::{Context, Device, Shared};
 use crate::event::{Event, EventKind, Why};
 use crate::health::HealthTable;
@@ -19,7 +18,7 @@ use crate::view::{AccountView, PhoneView};
 #[derive(Debug)]
 pub(crate) struct Phone {
     pub(crate) device: Device,
-    pub(crate) settings: Box<PhoneSettings>,
+    pub(crate) settings: PhoneSettings,
     pub(crate) accounts: Vec<Account>,
     /// Accounts that were replaced or disabled, until their bindings are removed.
     retiring: Vec<Account>,
@@ -37,15 +36,14 @@ impl Phone {
         let device = Device {
             index,
             mac: settings.mac,
-            common: Arc::new(settings.common.clone()),
-            timers: SipTimers { t1: settings.common.t1, t2: settings.common.t2 },
+            common: Arc::clone(&settings.common),
             attempts: 0,
             health: HealthTable::default(),
             busy: 0,
         };
         Self {
             device,
-            settings: Box::new(PhoneSettings { accounts: Vec::new(), ..settings }),
+            settings: PhoneSettings { accounts: Vec::new(), ..settings },
             accounts: Vec::new(),
             retiring: Vec::new(),
             stopping: false,
@@ -67,11 +65,13 @@ impl Phone {
         settings: PhoneSettings,
         why: Why,
     ) {
-        let common_changed = *self.device.common != settings.common;
-        self.device.common = Arc::new(settings.common.clone());
-        self.device.timers = SipTimers { t1: settings.common.t1, t2: settings.common.t2 };
+        let common_changed = self.device.common != settings.common;
+        self.device.common = Arc::clone(&settings.common);
         let mut changed = Vec::new();
-        for account in std::mem::take(&mut self.accounts) {
+        let enabled = settings.accounts.iter().filter(|account| account.enabled).count();
+        // A process may have 100,000 phones: there is no room to spare.
+        let before = std::mem::replace(&mut self.accounts, Vec::with_capacity(enabled));
+        for account in before {
             let wanted = settings.accounts.iter().find(|wanted| wanted.number == account.number());
             let unchanged = !common_changed && wanted.is_some_and(|wanted| account.is_as(wanted));
             if unchanged {
@@ -108,7 +108,7 @@ impl Phone {
         }
         self.accounts.sort_by_key(Account::number);
         changed.sort_unstable();
-        *self.settings = settings;
+        self.settings = settings;
         if why != Why::Start {
             let kind = EventKind::SettingsApplied { accounts: changed };
             let event = Event { phone: self.device.mac, account: None, kind };
@@ -256,7 +256,7 @@ impl Phone {
         let in_call = |account: &Account| account.live_calls() > 0;
         if self.deferred && !self.accounts.iter().any(in_call) && !self.stopping {
             self.deferred = false;
-            let settings = self.settings.as_ref().clone();
+            let settings = self.settings.clone();
             self.apply(now, shared, settings, Why::Settings);
         }
     }

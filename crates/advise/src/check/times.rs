@@ -2,6 +2,7 @@
 //! for an account.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use locate::ResolverConfig;
@@ -57,8 +58,9 @@ pub(crate) fn bound(
             records.a.extend((1..=hops.clamp(1, HOPS_MAX)).map(|n| addressed(address, nth, n)));
         }
     }
-    asked.common.static_records = records;
-    asked.common.reg_surge_prevention_s = 0;
+    let common = Arc::make_mut(&mut asked.common);
+    common.static_records = records;
+    common.reg_surge_prevention_s = 0;
     asked.accounts.iter_mut().for_each(|account| account.policy = policy.clone().into());
     let mut endpoint = endpoint();
     endpoint.command(Instant::ZERO, Command::Apply(Box::new(asked)));

@@ -76,8 +76,10 @@ fn a_fixed_file_makes_the_same_phone_but_for_comments_that_hid_a_value() {
         if renamed {
             let (mut a, mut b) =
                 (settings(&wanted.device, &bytes), settings(&wanted.device, &fixed));
-            a.common.static_records = params::StaticRecords::default();
-            b.common.static_records = params::StaticRecords::default();
+            std::sync::Arc::make_mut(&mut a.common).static_records =
+                params::StaticRecords::default();
+            std::sync::Arc::make_mut(&mut b.common).static_records =
+                params::StaticRecords::default();
             assert_eq!(a, b, "{name}");
         } else {
             assert_eq!(before, after, "{name}");

@@ -167,7 +167,7 @@ fn firmware_80_does_not_read_five_keys_of_the_failover_example_and_says_so() {
 // A35
 #[test]
 fn the_three_static_caches_of_appendix_b_load_whole_and_in_order() {
-    let records = settings(STATIC_A).common.static_records;
+    let records = settings(STATIC_A).common.static_records.clone();
     let a = |index, ip: [u8; 4]| StaticA {
         index,
         name: "yealink.pbx.com".into(),
@@ -175,7 +175,7 @@ fn the_three_static_caches_of_appendix_b_load_whole_and_in_order() {
         ttl_s: 3600,
     };
     assert_eq!(records.a, [a(1, [192, 168, 1, 13]), a(2, [192, 168, 1, 14])]);
-    let records = settings(STATIC_SRV).common.static_records;
+    let records = settings(STATIC_SRV).common.static_records.clone();
     let srv: Vec<_> =
         records.srv.iter().map(|r| (&*r.name, &*r.target, r.port, r.weight)).collect();
     let name = "_sip_tcp.yealink.pbx.com";
@@ -183,7 +183,7 @@ fn the_three_static_caches_of_appendix_b_load_whole_and_in_order() {
         srv,
         [(name, "server1.yealink.pbx.com", 5060, 1), (name, "server2.yealink.pbx.com", 5060, 2)]
     );
-    let records = settings(STATIC_NAPTR).common.static_records;
+    let records = settings(STATIC_NAPTR).common.static_records.clone();
     let naptr = records.naptr.iter();
     let naptr: Vec<_> =
         naptr.map(|r| (r.order, r.preference, &*r.flags, &*r.service, &*r.replacement)).collect();

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use params::{
     AddressMode, CaList, Codec, CommonSettings, Device, DnsCacheType, FailbackMode, FallbackAt,
-    Firmware, IcmpScope, Interner, Key, Liveness, NotifyReboot, Policy, Problem, Profile,
-    Redundancy, ServerPolicy, SrvWeight, Strangers, TransportType, View, When,
+    Firmware, IcmpScope, Interner, Key, Layer, Layers, Liveness, NotifyReboot, Policy, Problem,
+    Profile, Redundancy, ServerPolicy, Source, SrvWeight, Strangers, TransportType, View, When,
 };
 
 use super::{load, settings, settings_on};
@@ -294,6 +294,20 @@ fn accounts_with_any_value_are_there_and_equal_policies_are_one() {
 }
 
 #[test]
+fn phones_with_equal_common_settings_share_them() {
+    let source = Source { name: "y.cfg", layer: Layer::Common, bytes: b"sip.timer_t1 = 1\n" };
+    let (layers, _) = Layers::load(&[source]);
+    let mut interner = Interner::default();
+    let [one, other] = ["001565000001", "001565000002"].map(|mac| {
+        let device = Device { mac: mac.parse().unwrap(), ..Device::default() };
+        layers.settings(&device, &mut interner).0
+    });
+    let (third, _) = Layers::default().settings(&Device::default(), &mut interner);
+    assert!(Arc::ptr_eq(&one.common, &other.common));
+    assert!(!Arc::ptr_eq(&one.common, &third.common));
+}
+
+#[test]
 fn an_interner_forgets_what_nobody_uses() {
     let mut interner = Interner::default();
     let first = interner.intern(Policy::default());
@@ -309,7 +323,7 @@ fn an_interner_forgets_what_nobody_uses() {
 fn name_servers_of_the_file_count_where_dns_is_manual() {
     let servers =
         "static.network.primary_dns = 192.0.2.53\nstatic.network.secondary_dns = 2001:db8::53\n";
-    let of = |more: &str| settings(&format!("{servers}{more}")).common.dns.servers;
+    let of = |more: &str| settings(&format!("{servers}{more}")).common.dns.servers.clone();
     let both: [IpAddr; 2] = ["192.0.2.53".parse().unwrap(), "2001:db8::53".parse().unwrap()];
     assert_eq!(of(""), [] as [IpAddr; 0]);
     assert_eq!(of("static.network.static_dns_enable = 1\n"), both);
@@ -323,7 +337,7 @@ fn half_a_static_record_is_left_out_and_says_what_it_lacks() {
                 dns_cache_naptr.12.replace = b.example\ndns_cache_a.1.name = c.example\n\
                 dns_cache_a.1.ip = ::1\n";
     let (settings, errors) = settings_on(&Device::default(), text);
-    let records = settings.common.static_records;
+    let records = settings.common.static_records.clone();
     assert_eq!((records.a.len(), records.srv.len(), records.naptr.len()), (1, 0, 0));
     assert_eq!(records.a[0].ttl_s, 300);
     let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();

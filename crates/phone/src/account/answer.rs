@@ -136,7 +136,7 @@ impl Upkeep {
             && group == FIRST
             && failover::moves_on_final_failure(&core.policy);
         if may_move {
-            self.left.get_or_insert(Left { group, hop, since: pass.walk.started });
+            self.left.get_or_insert(Box::new(Left { group, hop, since: pass.walk.started }));
             return self.start(core, ctx, Purpose::ToSecond(why));
         }
         let wrong_password = failover::is_wrong_password(why);

@@ -148,7 +148,7 @@ impl Upkeep {
     fn tell_move(&self, core: &Core, ctx: &mut Context<'_>, pass: &Pass, group: usize, to: &Hop) {
         let lease = core.registration(self.on).lease.as_ref();
         let held = lease.map(|lease| (self.on, name_of(&lease.hop), ctx.now));
-        let origin = held.or(self.left.map(|left| (left.group, left.hop, left.since)));
+        let origin = held.or(self.left.as_ref().map(|left| (left.group, left.hop, left.since)));
         let fall = pass.walk.fell.as_ref();
         let across = |other: usize| core.mode != Mode::Concurrent && other != group;
         let told = match (origin, fall) {

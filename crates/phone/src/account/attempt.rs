@@ -263,7 +263,7 @@ impl Attempt {
     /// (RFC 3261 §17.1.2.2, Proceeding).
     pub(crate) fn proceeding(&mut self, ctx: &Context<'_>) {
         if self.retransmit_at.is_some() {
-            self.interval = ctx.device.timers.t2;
+            self.interval = ctx.device.timers().t2;
             self.retransmit_at = Some(ctx.now + self.interval);
         }
     }

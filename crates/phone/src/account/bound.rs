@@ -91,8 +91,8 @@ impl Account {
 }
 
 impl Terms<'_> {
-    const fn timers(&self) -> SipTimers {
-        self.device.timers
+    fn timers(&self) -> SipTimers {
+        self.device.timers()
     }
 
     fn hops(&self, group: usize) -> u32 {

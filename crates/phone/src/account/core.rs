@@ -18,7 +18,7 @@ use crate::context::{Context, Hop};
 #[derive(Debug)]
 pub(crate) struct Core {
     pub(crate) number: u8,
-    pub(crate) user: params::Identity,
+    pub(crate) user: Arc<params::Identity>,
     pub(crate) policy: Arc<Policy>,
     pub(crate) mode: Mode,
     /// How names are located, those of routes included.
@@ -32,7 +32,7 @@ pub(crate) struct Core {
 impl Core {
     pub(crate) fn new(
         number: u8,
-        (user, policy): (params::Identity, Arc<Policy>),
+        (user, policy): (Arc<params::Identity>, Arc<Policy>),
         (mode, locating): (Mode, Arc<locate::LocatePolicy>),
         groups: Vec<Group>,
         registrations: Vec<Registration>,
@@ -138,7 +138,7 @@ impl Core {
     /// The longest pass over `group` as its next hops are known.
     pub(crate) fn longest_pass(&self, ctx: &Context<'_>, group: usize) -> Duration {
         let Some(entry) = self.groups.get(group) else { return Duration::ZERO };
-        let timers = ctx.device.timers;
+        let timers = ctx.device.timers();
         let retries = Budget::Retries(entry.rules.retry_counts);
         let each = Plan::new(Kind::NonInvite, retries, timers).give_up();
         let last = Plan::new(Kind::NonInvite, Budget::Full, timers).give_up();

@@ -1,7 +1,6 @@
 //! The next hops of one server or proxy, as an account sees them.
 
 use std::cell::Cell;
-use std::sync::Arc;
 
 use locate::{Hops, LocationId};
 use net::Instant;
@@ -90,7 +89,7 @@ pub(crate) fn in_order(hops: &Hops, ctx: &Context<'_>) -> Vec<Hop> {
 
 /// `hops` in the order of the phone with this seed.
 pub(crate) fn in_seed_order(hops: &Hops, seed: u64) -> Vec<Hop> {
-    hops.order(seed).into_iter().cloned().map(Arc::new).collect()
+    hops.shared_order(seed)
 }
 
 fn located_hop(hop: &locate::NextHop, now: Instant) -> LocatedHop {

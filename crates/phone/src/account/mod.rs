@@ -493,3 +493,27 @@ fn registered_servers(mode: Mode, places: &[Place]) -> Vec<u8> {
     // A18: one registration, in server 1's domain, whichever proxy it goes through.
     if mode == Mode::Proxies { vec![1] } else { servers }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context::Device;
+    use crate::health::HopHealth;
+    use crate::phone::Phone;
+
+    // Design, "Memory": 100,000 phones fit into 150 MB; what is rare lies in a box.
+    #[test]
+    fn what_every_phone_keeps_stays_small() {
+        for (what, size, most) in [
+            ("Phone", size_of::<Phone>(), 200),
+            ("Device", size_of::<Device>(), 56),
+            ("Account", size_of::<Account>(), 144),
+            ("Upkeep", size_of::<Upkeep>(), 120),
+            ("Registration", size_of::<Registration>(), 160),
+            ("Group", size_of::<Group>(), 64),
+            ("HopHealth", size_of::<HopHealth>(), 88),
+        ] {
+            assert!(size <= most, "{what} has {size} bytes");
+        }
+    }
+}

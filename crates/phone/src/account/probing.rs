@@ -113,7 +113,7 @@ impl Prober {
     }
 
     fn plan(&self, ctx: &Context<'_>, core: &Core) -> Plan {
-        let (policy, timers) = (&core.policy, ctx.device.timers);
+        let (policy, timers) = (&core.policy, ctx.device.timers());
         if !policy.adaptive_budget {
             return Plan::new(Kind::NonInvite, Budget::Retries(PROBE_RETRIES), timers);
         }

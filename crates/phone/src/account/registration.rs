@@ -74,7 +74,7 @@ pub(crate) struct Registration {
     /// The next REGISTER removes what is left of the time before the start.
     clears: bool,
     /// Our address as the registrar sees it, where `nat.rport` asks for that.
-    seen_as: Option<SocketAddr>,
+    seen_as: Option<Box<SocketAddr>>,
 }
 
 impl Registration {
@@ -112,8 +112,8 @@ impl Registration {
             return false;
         };
         let seen = SocketAddr::new(response.via_received().unwrap_or(local.ip()), port);
-        let known = self.seen_as.unwrap_or(local);
-        self.seen_as = Some(seen);
+        let known = self.seen_as.as_deref().copied().unwrap_or(local);
+        self.seen_as = Some(Box::new(seen));
         seen != known && attempt.transport() == Transport::Udp
     }
 
@@ -138,7 +138,8 @@ impl Registration {
         let transport = attempt.transport();
         let local = attempt.local().unwrap_or(SocketAddr::from(([0, 0, 0, 0], 0)));
         let local = contact_address(ctx, transport, local, attempt.hop().addr);
-        let reached_at = self.seen_as.filter(|_| !transport.is_stream()).unwrap_or(local);
+        let reached_at =
+            self.seen_as.as_deref().filter(|_| !transport.is_stream()).copied().unwrap_or(local);
         let ask = if self.clears && ask == Ask::Bind { Ask::RemoveAll } else { ask };
         let server = identity.server(self.server);
         let request_uri = format!("sip:{}", text::host(&server.address));

@@ -42,7 +42,7 @@ impl Farewell {
             call_id: core.registration(removal.group).call_id,
             place: group.place,
             nth: 1,
-            plan: Plan::new(Kind::NonInvite, retries, ctx.device.timers),
+            plan: Plan::new(Kind::NonInvite, retries, ctx.device.timers()),
         };
         let (attempt, progress) = Attempt::begin(ctx, removal.lease.hop.clone(), errand);
         match (Self { removal, attempt, why }).progress(ctx, core, progress) {

@@ -42,7 +42,7 @@ pub(crate) struct Upkeep {
     pub(super) failures: u8,
     pub(crate) last_failure: Option<Why>,
     /// Where the account was registered before it lost that, until it is registered again.
-    pub(super) left: Option<Left>,
+    pub(super) left: Option<Box<Left>>,
     /// Probes of next hops (`fast`).
     pub(super) watch: Watch,
     /// When the next empty datagram keeps a NAT's door open.
@@ -344,7 +344,7 @@ impl Upkeep {
         let since = registration.doubt.take().unwrap_or(ctx.now);
         if let (Some(lease), Some(place)) = (registration.lease.take(), place) {
             let next_hop = name_of(&lease.hop);
-            self.left = Some(Left { group, hop: next_hop, since });
+            self.left = Some(Box::new(Left { group, hop: next_hop, since }));
             if let Some(conn) = lease.conn {
                 ctx.release(conn);
             }

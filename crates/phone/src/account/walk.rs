@@ -447,7 +447,7 @@ impl Walk {
     }
 
     fn plan(&self, ctx: &Context<'_>, core: &Core, group: usize, hop: &Hop) -> Plan {
-        let timers = ctx.device.timers;
+        let timers = ctx.device.timers();
         if self.last == LastBudget::Full && self.is_last(ctx) {
             return Plan::new(self.request.kind, Budget::Full, timers); // A28
         }

@@ -113,7 +113,7 @@ impl Dialling {
             entry.last_used = Some(hop.clone());
         }
         call.reached_through(&hop);
-        let until = ctx.now + ctx.device.timers.t1 * 64;
+        let until = ctx.now + ctx.device.timers().t1 * 64;
         self.left.push(Left { group, attempt, until, ack: None, cancelled: true });
         self.settle();
         self.talk(call, line, ctx, (group, hop, response));
@@ -155,7 +155,7 @@ impl Dialling {
         let Some((group, attempt)) = self.walk.trying.as_ref() else { return };
         let ack = ack_of(attempt.bytes(), response);
         attempt.send_along(ctx, ack.clone());
-        let until = ctx.now + ctx.device.timers.t1 * 64;
+        let until = ctx.now + ctx.device.timers().t1 * 64;
         let attempt = attempt.clone();
         self.left.push(Left { group: *group, attempt, until, ack: Some(ack), cancelled: true });
     }

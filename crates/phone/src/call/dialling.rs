@@ -178,7 +178,7 @@ impl Dialling {
     pub(super) fn keep_abandoned(&mut self, ctx: &Context<'_>) {
         for (group, attempt) in self.walk.abandoned.drain(..) {
             // The old INVITE transaction is kept for 64·T1.
-            let until = attempt.sent_at() + ctx.device.timers.t1 * 64;
+            let until = attempt.sent_at() + ctx.device.timers().t1 * 64;
             self.left.push(Left { group, attempt, until, ack: None, cancelled: false });
         }
     }
@@ -304,7 +304,7 @@ impl Dialling {
     pub(crate) fn hang_up(mut self: Box<Self>, call: &mut Call, ctx: &mut Context<'_>) {
         self.cancelled = true;
         self.walk.stop_after_this();
-        let until = ctx.now + ctx.device.timers.t1 * 64;
+        let until = ctx.now + ctx.device.timers().t1 * 64;
         if let Some((_, attempt)) = self.walk.trying.as_mut().filter(|_| self.heard) {
             send_cancel(ctx, attempt);
             attempt.hold_until(until);
@@ -347,7 +347,7 @@ impl Dialling {
     // A27: no failover after a provisional response: another phone may be ringing.
     pub(super) fn rang_out(mut self: Box<Self>, call: &mut Call, ctx: &mut Context<'_>) {
         self.walk.stop_after_this();
-        let until = ctx.now + ctx.device.timers.t1 * 64;
+        let until = ctx.now + ctx.device.timers().t1 * 64;
         if self.cancelled {
             if let Some((_, attempt)) = self.walk.trying.take() {
                 attempt.fail(ctx, Why::Abandoned);

@@ -104,7 +104,7 @@ impl Dialling {
                 send_cancel(ctx, &attempt);
             }
             attempt.give_up(ctx, Why::Abandoned);
-            let until = ctx.now + ctx.device.timers.t1 * 64;
+            let until = ctx.now + ctx.device.timers().t1 * 64;
             let cancelled = self.heard;
             self.left.push(Left { group, attempt, until, ack: None, cancelled });
         }

@@ -327,7 +327,7 @@ impl Bench {
 
     /// A bench whose phone asks the name servers of its settings, as the settings say.
     pub fn asking(lines: &str, does: &[Does]) -> Self {
-        let dns = settings(lines).common.dns;
+        let dns = settings(lines).common.dns.clone();
         let own = SocketAddr::from(([192, 0, 2, 100], 5060));
         let resolver = ResolverConfig {
             name_servers: dns.servers.iter().map(|ip| SocketAddr::new(*ip, 53)).collect(),

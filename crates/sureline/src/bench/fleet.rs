@@ -256,13 +256,13 @@ fn phone(order: &Order, template: &PhoneSettings, index: u32) -> PhoneSettings {
             server.address = own.to_string().into();
             account.policy = Arc::new(policy);
         }
-        account.identity = Identity {
+        account.identity = Arc::new(Identity {
             label: user.as_str().into(),
             display_name: format!("Phone {user}").into(),
             user_name: user.as_str().into(),
             auth_name: "".into(),
             password: Secret::new(&password_of(&user)),
-        };
+        });
     }
     settings
 }
