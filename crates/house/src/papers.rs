@@ -9,7 +9,7 @@ use crate::tree::{read, root};
 /// How much of the README a reader sees at once.
 const FIRST_SCREEN: usize = 24;
 /// The commands that it takes to have a phone.
-const SET_UP: [&str; 2] = ["cargo run --release -- demo", "cargo install --path crates/sureline"];
+const SET_UP: [&str; 2] = ["cargo run --release -- demo", "./test.sh"];
 const ARCHITECTURE_LINES_MAX: usize = 150;
 const COLUMNS_MAX: usize = 140;
 const PAGES: [&str; 7] = [

@@ -112,6 +112,7 @@ impl Talking {
         }
     }
 
+    // RFC 3261 §15.1: the session ends with the BYE, whether that is answered or not.
     /// The end from our side: BYE on the route set, the media closed at once.
     pub(crate) fn hang_up(
         mut self: Box<Self>,
@@ -424,6 +425,7 @@ impl Talking {
     ) {
         match request.method() {
             Method::Bye => {
+                // RFC 3261 §12.3: a BYE ends the dialog.
                 ctx.answer(key, request, (200, "OK"), None);
                 call.end(ctx, None, CallWhy::OtherHungUp);
             }
