@@ -68,7 +68,7 @@ packages() {
 stage packages 180 packages
 stage format 20 cargo fmt --all --check
 stage lints 420 cargo clippy --workspace --all-targets --locked -- -D warnings
-stage tests 1060 cargo test --release --workspace --locked
+stage tests 1060 cargo test --release --workspace --locked --no-fail-fast
 stage browser 180 crates/web/tests/browser/run.sh
 
 printf '\n== all stages passed in %s s\n' "$(($(date +%s) - began))"

@@ -550,7 +550,8 @@ impl Call {
 
     fn with(link: Link, adapt: impl Fn(&mut Terms)) -> Self {
         let agent = |at: &str| {
-            let mut terms = Terms::new(at.parse().unwrap());
+            let codecs = media::codecs();
+            let mut terms = Terms { codecs, ..Terms::new(at.parse().unwrap()) };
             adapt(&mut terms);
             Agent::new(terms, 1)
         };
