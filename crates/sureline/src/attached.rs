@@ -5,7 +5,9 @@ use std::io;
 use std::time::Duration;
 
 use desk::remote::Remote;
-use desk::{ControlFile, Desk as _, EventBody, EventLine, Line, Narrator, Reading, Status, Weight};
+use desk::{
+    ControlFile, Desk as _, EventBody, EventLine, Line, Narrator, Reading, Refused, Status, Weight,
+};
 use params::Mac;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -145,7 +147,12 @@ fn ended(event: &EventLine) -> Option<Result<String, String>> {
 /// `sureline provision`.
 pub(crate) fn provision(args: &ReachArgs) -> Outcome {
     block_on(async {
-        let done = reach(args)?.provision().await?;
+        let done = match reach(args)?.provision().await {
+            Err(Refused::Conflict(why)) => {
+                return Err(Failure::failed(format!("nothing was changed: {why}")));
+            }
+            answer => answer?,
+        };
         for problem in &done.problems {
             complain(problem);
         }

@@ -103,6 +103,11 @@ impl StateDir {
         serde_json::from_slice(&fs::read(self.file(name)).ok()?).ok()
     }
 
+    /// Puts a finished file into its place, in one step.
+    pub(crate) fn rename(&self, from: &str, to: &str) -> Result<(), Failure> {
+        fs::rename(self.file(from), self.file(to)).map_err(Failure::failed)
+    }
+
     pub(crate) fn remove(&self, name: &str) {
         // What stays behind names a process that is gone, and is seen to.
         drop(files::remove(&self.file(name)));

@@ -16,6 +16,8 @@ use super::page::Page;
 use crate::out::{Failure, Outcome};
 use crate::state::{StateDir, token};
 
+/// The control file until it is in its place.
+const DRAFT: &str = "control.json.new";
 const FREE_LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// A running phone, or several, that others can reach.
@@ -64,10 +66,13 @@ impl Live {
 
     /// Tells the phones their settings, then says where they are found.
     pub(crate) async fn start(&self) -> Outcome {
+        // Written and synced before the first REGISTER, in place right behind it: whoever sees that the
+        // phone is registered finds it.
+        self.state.write_json(DRAFT, &self.file)?;
         for settings in self.desk.all_settings() {
             self.engine.apply(settings).await?;
         }
-        self.state.write_json(ControlFile::NAME, &self.file)
+        self.state.rename(DRAFT, ControlFile::NAME)
     }
 
     pub(crate) fn engine(&self) -> &Engine {

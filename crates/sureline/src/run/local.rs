@@ -233,10 +233,10 @@ impl Local {
         match &report.outcome {
             Came::Failed(trouble)
                 if **trouble == Trouble::NoServer && self.look(Config::has_files) => {}
-            Came::Failed(_) if all.changed.is_empty() => {
-                return Err(Refused::Conflict(report.headline()));
+            Came::Failed(trouble) if all.changed.is_empty() => {
+                return Err(Refused::Conflict(trouble.to_string()));
             }
-            Came::Failed(_) => all.problems.push(report.headline()),
+            Came::Failed(trouble) => all.problems.push(trouble.to_string()),
             Came::Taken { changed } => {
                 all.changed.extend(changed.iter().map(|it| it.key.to_string()));
                 all.problems.extend(self.look(|config| config.problems().to_vec()));

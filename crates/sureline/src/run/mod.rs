@@ -26,7 +26,7 @@ use desk::Desk as _;
 use host::Clock;
 use params::{Device, Profile};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use voice::Sound;
 
 use crate::attached::block_on;
@@ -78,8 +78,12 @@ const fn profile(profile: ProfileArg) -> Profile {
 
 /// From the first socket to the last line of the log.
 async fn live(args: &RunArgs, state: &StateDir, setup: Setup, config: Config) -> Outcome {
+    let mut orders = Orders::begin()?;
     let had_none = config.given().files.is_empty();
-    let config = provision::first(&setup, config).await?;
+    let config = tokio::select! {
+        config = provision::first(&setup, config) => config?,
+        () = orders.end() => return Ok(()),
+    };
     let has_some = !config.given().files.is_empty();
     let at_start = if had_none && has_some { AtStart::Fetched } else { AtStart::Fetch };
     let settings = config.settings();
@@ -92,11 +96,11 @@ async fn live(args: &RunArgs, state: &StateDir, setup: Setup, config: Config) ->
     live.start().await?;
     let Engine { log, clock, .. } = live.engine();
     let provisioning = provision::begin(&setup, &live.desk, log, clock, at_start)?;
-    let ended = until_ended(&live.desk).await;
+    orders.obey(&live.desk).await;
     provisioning.end().await;
     live.end().await;
     writer.finish();
-    ended
+    Ok(())
 }
 
 fn engine_config(
@@ -170,20 +174,48 @@ fn warn_if_idle(args: &RunArgs, settings: &params::PhoneSettings) {
     complain("no account is enabled, so nothing will be registered: set account.1.enable = 1");
 }
 
-/// Waits for the order to end; SIGHUP reads the files again meanwhile.
-async fn until_ended(desk: &Local) -> Outcome {
-    let of = |kind| signal(kind).map_err(Failure::failed);
-    let mut terminate = of(SignalKind::terminate())?;
-    let mut interrupt = of(SignalKind::interrupt())?;
-    let mut hang_up = of(SignalKind::hangup())?;
-    loop {
+/// The signals that a phone obeys, from its first moment on: none is lost between two looks.
+struct Orders {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Orders {
+    fn begin() -> Result<Self, Failure> {
+        let of = |kind| signal(kind).map_err(Failure::failed);
+        Ok(Self {
+            terminate: of(SignalKind::terminate())?,
+            interrupt: of(SignalKind::interrupt())?,
+            hang_up: of(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for the order to end.
+    async fn end(&mut self) {
         tokio::select! {
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
-            _ = hang_up.recv() => match desk.provision().await {
-                Ok(done) => done.problems.iter().for_each(|problem| complain(problem)),
-                Err(refused) => complain(&format!("nothing was changed: {refused}")),
-            },
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+
+    /// Waits for the order to end; SIGHUP reads the files again meanwhile.
+    async fn obey(self, desk: &Local) {
+        let Self { terminate, interrupt, mut hang_up } = self;
+        let reading = async {
+            while hang_up.recv().await.is_some() {
+                match desk.provision().await {
+                    Ok(done) => done.problems.iter().for_each(|problem| complain(problem)),
+                    Err(refused) => complain(&format!("nothing was changed: {refused}")),
+                }
+            }
+        };
+        let (mut terminate, mut interrupt) = (terminate, interrupt);
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            // No more signals will come.
+            () = reading => {}
         }
     }
 }

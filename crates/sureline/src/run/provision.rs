@@ -9,7 +9,9 @@ use locate::LocatePolicy;
 use params::provision::{
     ChangedKey, Origins, Outcome as Came, ProvisionSettings, Report, Saved, Trigger,
 };
-use params::{AddressMode, DnsSettings, Mac, PhoneSettings, StaticRecords, TlsSettings};
+use params::{
+    AddressMode, DnsSettings, Mac, PhoneSettings, StaticRecords, TlsSettings, without_login,
+};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::config::Config;
@@ -119,6 +121,10 @@ pub(super) async fn first(setup: &Setup, config: Config) -> Result<Config, Failu
     let has_none = config.given().files.is_empty() && !config.has_files();
     if !has_server || !has_none || !provision.power_on {
         return Ok(config);
+    }
+    if setup.log >= LogLevel::Info {
+        let server = setup.url.as_deref().unwrap_or(&provision.url);
+        complain(&format!("fetching configuration files from {}", without_login(server)));
     }
     let (clock, held) = (Clock::start(), Arc::new(Mutex::new(config)));
     let service = spawn(Holder::Before(Arc::clone(&held)), setup, &clock)?;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::phone::{HASTY, Phone};
-use crate::servers::{Odd, drain, give, pause};
+use crate::bench::Process;
+use crate::phone::{HASTY, Phone, arguments};
+use crate::servers::{Odd, drain, give, pause, until};
 
 /// A server that first gives a good file, then does as `then` says.
 fn good_first(then: impl Fn(&mut std::net::TcpStream) + Send + Sync + 'static) -> Odd {
@@ -166,4 +167,16 @@ fn a_value_that_is_not_permitted_is_said_and_keeps_its_default() {
     let line = format!("{}:2: account.1.sip_server.1.expires = 5: permitted are 30", server.url());
     assert!(said.contains(&line), "{said}");
     assert!(said.contains(&format!("{}:3: no", server.url())), "{said}");
+}
+
+#[test]
+fn a_phone_that_waits_for_its_first_files_can_be_ended() {
+    let server = Odd::start(|_, stream| drain(stream));
+    let dir = tempfile::tempdir().unwrap();
+    let state = dir.path().join("phone");
+    let process = Process::start(&arguments(&server.url(), state.to_str().unwrap()));
+    until("the request", || (!server.heard().is_empty()).then_some(()));
+    let (code, said) = process.end();
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(said, format!("fetching configuration files from {}\n", server.url()));
 }
