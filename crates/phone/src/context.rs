@@ -288,10 +288,6 @@ impl Context<'_> {
         Some(Arc::new(NextHop { transport, addr, ..(**found).clone() }))
     }
 
-    /// This phone is done with `conn`, unless one of its leases or another attempt keeps it: who else
-    /// uses it is not known here, so it stays until it is idle.
-    pub(crate) const fn keep_if_leased(&self, _conn: Conn) {}
-
     /// Answers a request of a dialog, or one that opens none.
     pub(crate) fn answer(
         &mut self,

@@ -132,9 +132,8 @@ impl Upkeep {
         if failover::ends_lease(status) || status < 300 {
             self.drop_lease(core, ctx, group, why);
         }
-        let may_move = core.mode == Mode::Successive
-            && group == FIRST
-            && failover::moves_on_final_failure(&core.policy);
+        let may_move =
+            core.mode == Mode::Successive && group == FIRST && core.policy.redundancy_with_reg_fail;
         if may_move {
             self.left.get_or_insert(Box::new(Left { group, hop, since: pass.walk.started }));
             return self.start(core, ctx, Purpose::ToSecond(why));

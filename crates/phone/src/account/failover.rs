@@ -1,7 +1,7 @@
 //! Failover: next hop to next hop inside one server. What an answer means for the next hop that gave
 //! it (behaviour §2).
 
-use params::{FailoverCodes, Policy};
+use params::FailoverCodes;
 
 use crate::budget::Kind;
 use crate::event::Why;
@@ -55,11 +55,6 @@ pub(crate) const fn is_wrong_password(why: Why) -> bool {
 /// Whether a final answer means that the registrar does not hold our binding any longer.
 pub(crate) const fn ends_lease(status: u16) -> bool {
     matches!(status, 400..=499 | 600..=699)
-}
-
-/// Whether a final failure of a REGISTER moves to server 2 (`redundancy_with_reg_fail`).
-pub(crate) const fn moves_on_final_failure(policy: &Policy) -> bool {
-    policy.redundancy_with_reg_fail
 }
 
 #[cfg(test)]

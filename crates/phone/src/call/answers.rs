@@ -170,9 +170,7 @@ impl Dialling {
         let status = response.status();
         if let Some((_, attempt)) = self.walk.trying.take() {
             call.reached_through(attempt.hop());
-            if let Some(conn) = attempt.answered(ctx, status, Some(Why::Status(status))) {
-                ctx.keep_if_leased(conn);
-            }
+            attempt.answered(ctx, status, Some(Why::Status(status)));
         }
         self.walk.stop_after_this();
         self.settle();

@@ -226,9 +226,7 @@ impl Asked {
         }
         if let Some((_, attempt)) = self.walk.trying.take() {
             let why = (status >= 300).then_some(Why::Status(status));
-            if let Some(conn) = attempt.answered(ctx, status, why) {
-                ctx.keep_if_leased(conn);
-            }
+            attempt.answered(ctx, status, why);
         }
         Some(Ok(Some(Ended::Status(status))))
     }
